@@ -1,6 +1,6 @@
-"""`python -m benchmarks NAME`: every benchmark by its name; without one, the list of them.
+"""`python -m benchmarks NAME` runs a benchmark; without a name it lists all of them.
 
-The protocol commands of 3DOS are modules of their own: `python -m benchmarks.sr1`, `sr2`, `sn` and `r2r`.
+The protocol commands of 3DOS are separate modules: `python -m benchmarks.sr1`, `sr2`, `sn` and `r2r`.
 """
 
 from __future__ import annotations
@@ -9,53 +9,51 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-# name: the module whose `main` it is, what that takes before the command line, and what it answers
+# name: module with its `main`, first arguments of `main`, description
 COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "axis": ("questions.axis", (), "is the gravity axis of a set of shapes found?"),
-    "baselines": ("baselines.command", (), "the trained baselines of 3DOS, trained, scored and tabled"),
-    "calls": ("performance.calls", (), "a prepared pipeline called many times, beside its encoder alone"),
-    "changes": ("questions.scene_changes", (), "changes between two scans of a room: found, and none made up?"),
-    "comparators": ("questions.comparators", (), "do learned comparators pay?"),
-    "compare": ("report.compare", (), "one table of many runs, published figures among them"),
-    "coverage": ("questions.coverage", (), "do thresholds keep their promise?"),
-    "data": ("threedos.data.command", (), "the release of 3DOS, checked and downloaded"),
-    "dents": ("surfaces.dents", (), "class of a thing, and damage of its surface"),
+    "axis": ("questions.axis", (), "is the up axis of a set of shapes found?"),
+    "baselines": ("baselines.command", (), "train, evaluate and compare the networks of 3DOS"),
+    "calls": ("performance.calls", (), "time of calls of a prepared pipeline and of its encoder alone"),
+    "changes": ("questions.scene_changes", (), "changes between two scans of a room: found and false ones"),
+    "comparators": ("questions.comparators", (), "are learned comparators better than prototypes?"),
+    "compare": ("report.compare", (), "one table of many runs, with published figures"),
+    "coverage": ("questions.coverage", (), "do thresholds keep the requested share of known shapes?"),
+    "data": ("threedos.data.command", (), "check or download the data of 3DOS"),
+    "dents": ("surfaces.dents", (), "are dents in the surface of a scanned object found?"),
     "discovery": ("questions.discovery", (), "are novel classes found again as groups?"),
-    "engines": ("performance.engines", (), "many files on one machine and with Ray"),
-    "guarantees": ("questions.guarantees", (), "do alarms, repair and error rates keep what they promise?"),
-    "localize": ("questions.localize", (), "is a planted part found?"),
-    "map": ("questions.scene_maps", (), "a map with unknowns: rooms, guarantee, labels, cost"),
+    "engines": ("performance.engines", (), "embedding of many files, on one machine and with Ray"),
+    "guarantees": ("questions.guarantees", (), "do alarms, recalibration and marks keep the requested error rates?"),
+    "localize": ("questions.localize", (), "do novelty maps show a planted foreign part?"),
+    "map": ("questions.scene_maps", (), "maps of rooms: objects, error rates, labels, cost"),
     "mvtec": ("surfaces.published", ("mvtec",), "reconstructors on MVTec AD"),
-    "neighbors": ("performance.neighbors", (), "large sets of examples"),
+    "neighbors": ("performance.neighbors", (), "neighbor search in large sets: time, memory, recall"),
     "objects": ("questions.objects", (), "are real objects known, and are novel ones found?"),
-    "pairs": ("performance.pairs", (), "speed of comparators"),
     "panorama": ("surfaces.published", ("panorama",), "reconstructors on panoramas"),
-    "rasters": ("performance.rasters", (), "clouds of surfaces as tiles: speed and memory"),
-    "reading": ("performance.reading", (), "reading beside encoding"),
-    "relevancy": ("questions.relevancy", (), "where CLIP looks: does it find things by name, and how fast?"),
+    "rasters": ("performance.rasters", (), "rasters of large clouds: time and memory"),
+    "relevancy": ("questions.relevancy", (), "relevancy of CLIP: accuracy and time"),
     "resend": ("images.command", (), "ReSeND's evaluation on its own image lists"),
     "resend_train": ("images.training", (), "training of ReSeND"),
     "roads": ("surfaces.published", ("roads",), "reconstructors on published road images"),
-    "rooms": ("questions.rooms", (), "does a point encoder label the points of rooms?"),
-    "scannet20": ("questions.scannet", ("scannet20",), "points of ScanNet's scans by 20 names"),
-    "scannet200": ("questions.scannet", ("scannet200",), "points of ScanNet's scans by 200 names"),
-    "scans": ("performance.scans", (), "scans and their voxels: speed and memory"),
-    "scenes": ("questions.scenes", (), "are the objects of a scan found, named, and told from novel ones?"),
-    "scores": ("questions.scores", (), "every method side by side"),
-    "search": ("surfaces.search", (), "settings of the competing U-Nets by Optuna"),
-    "semabs": ("semabs.command", (), "Semantic Abstraction's data, losses, metrics and tables"),
-    "sparse": ("performance.sparse", (), "networks of scans beside their bound"),
-    "speed": ("performance.speed.command", (), "the encoder beside the plain way and its bound"),
-    "surfaces": ("surfaces.command", (), "where is a generated road damaged?"),
-    "train_scenes": ("training.train_scenes", (), "an encoder of points, in the stages of the paper"),
-    "unets": ("performance.unets", (), "a training step of the U-Nets beside its bound"),
-    "view_novelty": ("questions.view_novelty", (), "what does no known name explain in a view?"),
-    "views": ("questions.views", (), "is what one view hides completed?"),
+    "rooms": ("questions.rooms", (), "labels and novelty of the points of rooms"),
+    "scannet20": ("questions.scannet", ("scannet20",), "labels of the points of ScanNet by 20 names"),
+    "scannet200": ("questions.scannet", ("scannet200",), "labels of the points of ScanNet by 200 names"),
+    "scans": ("performance.scans", (), "reading and voxels of scans: time and memory"),
+    "scenes": ("questions.scenes", (), "are the objects of a scan found and named, and novel ones recognized?"),
+    "scores": ("questions.scores", (), "every method on SR1 and SR2"),
+    "search": ("surfaces.search", (), "search for settings of the competing U-Nets by Optuna"),
+    "semabs": ("semabs.command", (), "data, training and evaluation of Semantic Abstraction"),
+    "sparse": ("performance.sparse", (), "time of sparse convolution, compared with its bound"),
+    "speed": ("performance.speed.command", (), "time of an encoder, of a plain implementation and of their bound"),
+    "surfaces": ("surfaces.command", (), "reconstructors on generated damaged roads"),
+    "train_scenes": ("training.train_scenes", (), "training of a point encoder, in the stages of the paper"),
+    "unets": ("performance.unets", (), "time of U-Nets, compared with their bound"),
+    "view_novelty": ("questions.view_novelty", (), "are objects without a known name found in a view?"),
+    "views": ("questions.views", (), "are objects completed from one view?"),
 }
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit status of the command that the first word names; 2 with the list of them for any other word."""
+    """Run the command that the first word names; returns its exit status. Any other word: print the list, return 2."""
     if not argv or argv[0] not in COMMANDS:
         wanted = bool(argv) and argv[0] not in ("-h", "--help")
         lines = [f"  {name:<13} {words}" for name, (_, _, words) in COMMANDS.items()]

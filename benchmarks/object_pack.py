@@ -1,4 +1,4 @@
-"""Named real objects in a folder: a pack of two files, or a subfolder for each class.
+"""Reader of real objects with class names: a pack of two files, or a folder with a subfolder for each class.
 
 A pack has two files. `objects.npz` has `xyz` (n, p, 3) and `rgb` (n, p, 3; 0 to 255), y up. `objects.csv` has a
 line for each object: `name`, `coarse` (its class) and `source` (its collection). With subfolders, the class is the
@@ -19,12 +19,12 @@ from openshape_ood.shapes import load_shape
 from openshape_ood.shapes.formats import SUFFIXES
 
 EXPECTED = "expected objects.npz and objects.csv, or a subfolder with shapes for each class"
-MOST_BYTES = 4 * 2**30  # of the unpacked arrays
+MOST_BYTES = 4 * 2**30  # largest size of the unpacked arrays
 
 
 @dataclass(frozen=True, eq=False)
 class ObjectPack:
-    """Clouds (each (n, 6): xyz, rgb in [0, 1]; y up), and the name, class and source of each."""
+    """Clouds with their names, classes and sources. A cloud is (n, 6): xyz with y up, rgb in [0, 1]."""
 
     clouds: list[np.ndarray]
     names: np.ndarray
@@ -71,7 +71,7 @@ def _of_arrays(folder: Path) -> ObjectPack:
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and colors, both (n, p, 3); refused if the unpacked size is above `MOST_BYTES`."""
+    """Read positions and colors, both (n, p, 3). Raises an error if they unpack to more than `MOST_BYTES`."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())

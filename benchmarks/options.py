@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,7 @@ from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry.extensions import use_module
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {"default": "tiny", "help": "a checkpoint of the registry, or several joined by +"},
+    "model": {"default": "tiny", "help": "a checkpoint of the registry, or an ensemble: several names joined by +"},
     "checkpoint": {"type": Path, "help": "a local weights file instead of the registered one"},
     "text_checkpoint": {"type": Path, "help": "a local weights file of the text encoder"},
     "registry": {"type": Path, "help": "your own registry file"},
@@ -40,10 +41,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "shots": {
         "type": int,
         "nargs": "+",
-        "help": "number of examples per known class, drawn with the data seed; one run per number",
+        "help": "numbers of examples per known class, one run per number; the data seed selects the examples",
     },
     "repeats": {"type": int, "default": 1, "help": "number of timed repeats; their median is reported"},
-    # torchrun refuses options that are prefixes of its own options; these two are not
+    # names that are not prefixes of torchrun's options, which torchrun would read as its own
     "log_file": {"type": Path, "help": "a file of JSON lines, one per training step"},
     "tensorboard": {"type": Path, "help": "a folder for TensorBoard's event files"},
     "out": {"type": Path, "default": Path("results"), "help": "output folder"},
@@ -53,7 +54,7 @@ OPTIONS["import"] = {
     "metavar": "MODULE",
     "help": "your Python module or file, which registers an encoder, a score or a method; may be repeated",
 }
-# options that change no figure, or that are part of the file name in another way
+# options that `suffix` leaves out: they change no figure, or are in the file name already
 UNNAMED = {"import", "out", "progress", "pictures", "picture", "cache", "no_cache", "log_file", "tensorboard", "state"}
 MODEL = {"model", "checkpoint", "text_checkpoint", "registry"}
 MACHINE = {"device", "batch_size", "workers", "threads"}
@@ -82,14 +83,14 @@ class Import(argparse.Action):
 
 
 class Options(argparse.Namespace):
-    """Options of a command; `usual` maps their names to their defaults and is not part of `vars`."""
+    """Options of a command. `usual` has their defaults by name and is not part of `vars`."""
 
     __slots__ = ("usual",)
     usual: Mapping[str, Any]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that adds the defaults to its result, for `suffix`."""
+    """A parser that also stores the defaults in its result, for `suffix`."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
@@ -103,9 +104,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def suffix(args: argparse.Namespace, *skipped: str, **usual: Any) -> str:
-    """Settings for a result's file name: every option with another value than usual.
+    """Part of a result's file name: all options that differ from their defaults, or from `usual`.
 
-    A run with other settings then has another file name. The usual values are the defaults, or those in `usual`.
+    Runs with different settings therefore have different file names. Options in `skipped` are left out.
 
     >>> suffix(add(Parser(), "seeds", "per_class").parse_args(["--seeds", "1", "2", "--per-class", "60"]))
     '-seeds-1-2'
@@ -122,7 +123,7 @@ def suffix(args: argparse.Namespace, *skipped: str, **usual: Any) -> str:
 
 
 def _words(value: Any) -> list[str]:
-    """An option's value as words for a file name; a long value becomes a digest."""
+    """Value of an option as words for a file name; a long value is replaced by a hash."""
     several = value if isinstance(value, list | tuple) else [value]
     texts = [re.sub(r"[^\w.+]+", "_", one.stem if isinstance(one, Path) else str(one)) for one in several]
     return texts if len("-".join(texts)) <= LONGEST else [hashlib.sha256("-".join(texts).encode()).hexdigest()[:8]]
@@ -134,7 +135,7 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
     Parameters
     ----------
     command, about : str
-        Name, as in `python -m benchmarks NAME` or `python -m benchmarks.NAME`, and description for --help.
+        Name, as in `python -m benchmarks NAME` or `python -m benchmarks.NAME`; description for --help.
     *names : str
         Keys of `OPTIONS`; --out and --quiet are always added.
     **defaults
@@ -158,7 +159,7 @@ def add(target: argparse.ArgumentParser, *names: str, **defaults: Any) -> argpar
 
 
 def add_numbers(target: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
-    """Add options, each as name=(default, help text); the type is the default's, or of a list's first value."""
+    """Add options given as name=(default, help text). The type is that of the default, or of its first value."""
     for name, (default, words) in given.items():
         several = isinstance(default, list)
         how: dict[str, Any] = {"type": type(default[0]), "nargs": "+"} if several else {"type": type(default)}
@@ -173,14 +174,14 @@ def flag(name: str) -> str:
 def check(args: argparse.Namespace, **least: float) -> None:
     """Check options before anything is loaded.
 
-    Raises `InputError` for a missing data folder, for an invalid or repeated seed, for more `shots` than generated
-    examples, and for a value below its least value. Least values are in `LEAST`; `least` overrides them.
+    Raises `InputError` for a missing data folder, an invalid or repeated seed, more `shots` than generated
+    examples, and a value that is too small. Smallest allowed values are in `LEAST`; `least` overrides them.
     """
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
     seeds = getattr(args, "seeds", None) or []
     for seed in [getattr(args, "seed", None), *seeds]:
-        if seed is not None:  # None: the recipe has its own seeds
+        if seed is not None:  # None: the seeds of the recipe are used
             check_seed(seed)
     if len(set(seeds)) < len(seeds):
         raise InputError(f"--seeds are {' '.join(map(str, seeds))}; expected each once")
@@ -210,7 +211,7 @@ def check_pictures(args: argparse.Namespace) -> None:
 def finish(work: Callable[[], int | None], kept: str = "") -> int:
     """Run a command; return its exit status.
 
-    It is the result of `work`, or 0. Wrong input gives 1 and one line on stderr; Ctrl-C gives 130.
+    The status is the result of `work`, or 0. Wrong input: 1, with one line on stderr. Ctrl-C: 130.
     """
     try:
         return work() or 0
@@ -220,6 +221,21 @@ def finish(work: Callable[[], int | None], kept: str = "") -> int:
     except KeyboardInterrupt:
         print(f"stopped{kept}", file=sys.stderr)
         return 130
+
+
+def run(
+    given: argparse.ArgumentParser,
+    work: Callable[[argparse.Namespace], int | None],
+    argv: Sequence[str] | None,
+    kept: str = "",
+    ignored: type[Warning] | None = None,
+) -> int:
+    """Parse the options of a command and run it by `finish`. ignored: kind of warnings that are not shown."""
+    args = given.parse_args(argv)
+    with warnings.catch_warnings():
+        if ignored:
+            warnings.simplefilter("ignore", ignored)
+        return finish(lambda: work(args), kept)
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.r2r`: 3DOS real to real, ScanObjectNN; two of its three sets known in turn."""
+"""`python -m benchmarks.r2r`: 3DOS real to real, on ScanObjectNN. Two of its three sets of classes are known."""
 
 import sys
 

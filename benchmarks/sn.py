@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sn`: 3DOS synthetic, ShapeNetCore; each third of its categories known in turn."""
+"""`python -m benchmarks.sn`: 3DOS synthetic benchmark on ShapeNetCore. In SN1, SN2 and SN3 another third is known."""
 
 import sys
 

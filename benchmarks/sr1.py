@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sr1`: 3DOS synthetic to real, known: chair, bookshelf, door, sink, sofa."""
+"""`python -m benchmarks.sr1`: 3DOS synthetic to real. Known classes: chair, bookshelf, door, sink, sofa."""
 
 import sys
 

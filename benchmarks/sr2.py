@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sr2`: 3DOS synthetic to real, known: bed, toilet, desk or table, monitor."""
+"""`python -m benchmarks.sr2`: 3DOS synthetic to real. Known classes: bed, toilet, desk or table, monitor."""
 
 import sys
 

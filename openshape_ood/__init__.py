@@ -1,4 +1,4 @@
-"""Is this 3D object one of the classes we know, or something new? No training: a frozen OpenShape encoder.
+"""Open-set novelty detection for 3D objects: a known class, or something new? The OpenShape encoder is not trained.
 
 >>> from openshape_ood import score_novelty
 >>> from openshape_ood.synthetic import sample

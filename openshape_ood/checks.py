@@ -15,9 +15,9 @@ import numpy as np
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError, OpenShapeError, UnknownNameError
 
 BLOCK_ELEMENTS = 1 << 21  # numbers in a block of rows: 16 MiB as float64
-UNFOLD = 32  # bytes of memory allowed per byte of file; the shortest rows of text take 16, packed clouds up to 20
-SLACK = 96 * 2**20  # additional bytes, because small files may repeat their content many times
-WHOLE = (128, 320 * 2**20)  # UNFOLD and SLACK if every intermediate copy is counted
+UNFOLD = 32  # maximum bytes of memory per byte of file; text with short rows needs 16, compressed clouds need up to 20
+SLACK = 96 * 2**20  # additional bytes of memory, because a small file may repeat its content many times
+WHOLE = (128, 320 * 2**20)  # UNFOLD and SLACK for estimates that count every intermediate copy
 LONGEST_NAME = 256  # characters of a class name
 SAME = 1e-5  # tolerance between batches, thread counts and processors
 
@@ -33,7 +33,7 @@ def to_numpy(value: Any) -> Any:
 
 def check_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2**32 - 1")
+        raise InputError(f"seed is {seed!r}. Expected a whole number from 0 to 2**32 - 1. Give one in this range")
     return int(seed)
 
 
@@ -46,18 +46,22 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
     if holds_words(values, len(axes)):  # numpy would reserve the length of the longest string for each element
-        raise InputError(f"{what} are of type str; expected numbers {shape}")
+        raise InputError(f"{what} are of type str. Expected numbers {shape}. Convert them")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:
-        raise InputError(f"{what} have rows of different lengths; expected {shape}") from error
+        raise InputError(
+            f"{what} have rows of different lengths. Expected {shape}. Give rows of equal length"
+        ) from error
     if given.dtype.kind not in "fiub":
-        raise InputError(f"{what} are of type {given.dtype}; expected numbers {shape}")
+        raise InputError(f"{what} are of type {given.dtype}. Expected numbers {shape}. Convert them")
     if given.ndim != len(axes):
-        raise InputError(f"{what} have the shape {given.shape}; expected {shape}")
+        raise InputError(f"{what} have the shape {given.shape}. Expected {shape}. Check the axes")
     empty = [axis for axis, size in zip(axes, given.shape, strict=True) if size == 0 and axis != "b"]
     if empty:
-        raise InputError(f"{what} are empty: the shape is {given.shape}; expected {shape} with at least one {empty[0]}")
+        raise InputError(
+            f"{what} are empty, with the shape {given.shape}. Expected {shape} with at least one {empty[0]}. Add data"
+        )
     if given.dtype.itemsize > 8 or not (any_type or given.dtype in (np.float32, np.float64)):
         given = given.astype(np.float64)
     # min and max propagate NaN and infinity without a boolean table
@@ -65,7 +69,8 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
         fine = not given.size or np.isfinite([given.min(), given.max()]).all()
     if not fine:
         rows = np.isfinite(given.reshape(len(given), -1)).all(axis=1)
-        raise InputError(f"row {np.flatnonzero(~rows)[0]} of the {what} holds NaN or infinity; expected finite numbers")
+        row = np.flatnonzero(~rows)[0]
+        raise InputError(f"row {row} of the {what} holds NaN or infinity. Expected finite numbers. Correct the row")
     return given
 
 
@@ -81,7 +86,7 @@ def holds_words(values: Any, deep: int) -> bool:
 
 
 def words(texts: Iterable[str]) -> np.ndarray:
-    """Strings as an object array (k,): one long string does not enlarge every row."""
+    """Strings as an object array (k,). In a string array, one long string would enlarge every row."""
     listed = [str(text) if isinstance(text, str) else text for text in texts]  # str subclasses of numpy become str
     filled = np.empty(len(listed), dtype=object)
     filled[:] = listed
@@ -92,15 +97,17 @@ def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) ->
     """Raise `MixedEncodersError` if the rows of two tables differ in length."""
     if first.shape[-1] != second.shape[-1]:
         raise MixedEncodersError(
-            f"{what} have {first.shape[-1]} numbers a row, {than} {second.shape[-1]}; "
-            "expected embeddings of one encoder for both"
+            f"{what} have {first.shape[-1]} numbers a row, {than} {second.shape[-1]}. "
+            "Expected embeddings of one encoder for both. Embed both with it"
         )
 
 
 def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
     """Raise `InputError` if two tables differ in their number of rows."""
     if len(first) != len(second):
-        raise InputError(f"there are {len(first)} rows of {what} and {len(second)} of {than}; expected equal numbers")
+        raise InputError(
+            f"there are {len(first)} rows of {what} and {len(second)} of {than}. Expected equal numbers. Correct one"
+        )
 
 
 def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np.ndarray, np.ndarray]:
@@ -108,17 +115,22 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
     try:
         given = words(labels) if holds_words(labels, 1) else np.asarray(to_numpy(labels))
     except ValueError as error:
-        raise InputError(f"{what} are lists of different lengths; expected ({len(examples)},), one each") from error
+        raise InputError(
+            f"{what} are lists of different lengths. Expected ({len(examples)},), one each. Flatten them"
+        ) from error
     if given.ndim != 1 or len(given) != len(examples):
         raise InputError(
-            f"{what} have the shape {given.shape} for {len(examples)} rows; expected ({len(examples)},), one each"
+            f"{what} have the shape {given.shape} for {len(examples)} rows. Expected ({len(examples)},), one each. "
+            "Give one for each row"
         )
     if given.dtype.kind == "f" and not np.isfinite(given).all():
-        raise InputError(f"{what} hold NaN or infinity; expected names or whole numbers")
+        raise InputError(f"{what} hold NaN or infinity. Expected names or whole numbers. Correct them")
     try:
         classes, index = np.unique(given, return_inverse=True)
     except TypeError as error:  # labels of mixed types
-        raise InputError(f"{what} are of several types; expected all names or all whole numbers") from error
+        raise InputError(
+            f"{what} are of several types. Expected only names or only whole numbers. Convert them"
+        ) from error
     return classes, index
 
 
@@ -145,28 +157,28 @@ def originals(rows: np.ndarray) -> np.ndarray:
 def check_positive(value: Any, what: str) -> float:
     """`value` as a float. Raises `InputError` unless it is finite and above 0."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < float(value) < float("inf"):
-        raise InputError(f"{what} is {value!r}; expected a finite number above 0")
+        raise InputError(f"{what} is {value!r}. Expected a finite number above 0. Give one")
     return float(value)
 
 
 def check_share(value: Any, what: str) -> float:
-    """A number from 0 to 1. Raises `InputError`."""
+    """`value` as a float. Raises `InputError` unless it is from 0 to 1."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
-        raise InputError(f"{what} is {value!r}; expected a fraction from 0 to 1")
+        raise InputError(f"{what} is {value!r}. Expected a fraction from 0 to 1. Give one")
     return float(value)
 
 
 def check_count(value: Any, what: str, most: int, of: str) -> int:
     """`value` as an int. Raises `InputError` unless it is a whole number from 1 to `most`. of: meaning of `most`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:
-        raise InputError(f"{what} is {value!r}; expected a whole number from 1 to {most}, {of}")
+        raise InputError(f"{what} is {value!r}. Expected a whole number from 1 to {most}, {of}. Give one")
     return int(value)
 
 
 def check_whole(value: Any, what: str, least: int = 1) -> int:
     """`value` as an int. Raises `InputError` unless it is a whole number of at least `least`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or int(value) < least:
-        raise InputError(f"{what} is {value!r}; expected a whole number from {least} up")
+        raise InputError(f"{what} is {value!r}. Expected a whole number from {least} up. Give one")
     return int(value)
 
 
@@ -185,19 +197,19 @@ def memory_for(held: int, whole: bool = True) -> int:
 def require_memory(needed: int, held: int, what: str, *, whole: bool = False) -> None:
     """Raise `InputError` if `needed` bytes are too many for a file of `held` bytes. Call it before the allocation.
 
-    The limit is a multiple of the file size plus a constant. whole: True if `needed` counts every copy. Readers add the
-    file name to the message.
+    The limit is a multiple of the file size plus a constant. whole: True if `needed` counts every intermediate copy.
+    The calling reader adds the file name to the message.
     """
     most = memory_for(held, whole)
     if needed > most:
         raise InputError(
-            f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. A file of this size may "
-            f"take {most:,}; it is refused as a bomb. If the file is valid, split or thin its content"
+            f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. Expected at most {most:,} "
+            "for this size, so it is refused as a bomb. If the file is valid, split or thin its content"
         )
 
 
 def check_settings(given: Iterable[str], known: Sequence[str], what: str) -> None:
-    """Raise `UnknownNameError` if a setting of `what` is not one of `known`; the message suggests the closest one."""
+    """Raise `UnknownNameError` if a setting of `what` is not one of `known`. The message suggests a similar one."""
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
@@ -209,8 +221,8 @@ def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) 
     """Path given as the argument `name`, with ~ expanded. Raises `error` for a value that is no path."""
     try:
         return Path(given).expanduser()
-    except (TypeError, RuntimeError) as cause:  # not a path; home folder unknown
-        raise error(f"{name} is {given!r}; expected the path of a file ({cause})") from None
+    except (TypeError, RuntimeError) as cause:  # not a path, or the home folder is unknown
+        raise error(f"{name} is {given!r} ({cause}). Expected the path of a file. Check it") from None
 
 
 def blocks(table: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -239,14 +251,16 @@ def check_directions(vectors: np.ndarray, what: str, names: Sequence[str] = ()) 
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
     if len(bad):
         row = repr(names[bad[0]]) if len(names) else f"row {bad[0]}"
-        raise InputError(f"{what} {row} is zero or not finite; expected a vector with a direction")
+        raise InputError(
+            f"{what} {row} is zero or not finite. Expected a vector with a direction. Remove or correct it"
+        )
     return norms
 
 
 def unit_or_zero(rows: np.ndarray) -> np.ndarray:
     """Rows (m, d) scaled to length 1, in float64; zero rows stay zero."""
     rows = rows.astype(np.float64)
-    # divided by the largest number first, so that squares neither overflow nor become 0
+    # first divided by the largest number, so that squares neither overflow nor become 0
     most = np.abs(rows).max(axis=1, keepdims=True)
     scaled = rows / np.where(most > 0, most, 1)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
@@ -258,28 +272,30 @@ def check_names(names: Any) -> tuple[str, ...]:
     if isinstance(names, np.ndarray):
         names = names.tolist()
     if isinstance(names, str):
-        raise ClassNamesError(f"known is the string {names!r}; expected a list of names: [{names!r}]")
+        raise ClassNamesError(f"known is the string {names!r}. Expected a list of names. Give [{names!r}]")
     names = tuple(names)
     if not names:
-        raise ClassNamesError("there are no known classes; expected at least one name")
+        raise ClassNamesError("there are no known classes. Expected at least one name. Give names")
     for i, name in enumerate(names):
         check_name(name, f"known class {i}")
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ClassNamesError(f"known classes are repeated: {', '.join(map(repr, twice))}; expected each once")
+        raise ClassNamesError(
+            f"known classes are repeated: {', '.join(map(repr, twice))}. Expected each once. Remove copies"
+        )
     return names
 
 
 def check_name(name: Any, what: str) -> str:
-    """A class name. Raises `ClassNamesError` if it is blank, not a string, or too long."""
+    """`name` unchanged. Raises `ClassNamesError` if it is blank, not a string, or too long."""
     if not isinstance(name, str) or not name.strip():
-        raise ClassNamesError(f"{what} is {reprlib.repr(name)}; expected a name")
+        raise ClassNamesError(f"{what} is {reprlib.repr(name)}. Expected a name. Give a string that is not blank")
     return check_length(name, what)
 
 
 def check_length(name: str, what: str, error: type[OpenShapeError] = ClassNamesError) -> str:
-    """A name, possibly blank. Raises `error` if it is too long."""
+    """`name` unchanged. Raises `error` if it is too long. It may be blank."""
     if len(name) > LONGEST_NAME:
         message = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
-        raise error(f"{message}; expected at most {LONGEST_NAME}. Shorten it")
+        raise error(f"{message}. Expected at most {LONGEST_NAME}. Shorten it")
     return name

@@ -3,12 +3,12 @@
 ```text
 OpenShapeError
 ├── InputError          (ValueError)    a value that cannot be used
-│   ├── CloudError                      points that form no cloud: NaN, wrong columns, a single point
+│   ├── CloudError                      points that are not a cloud: NaN, wrong columns, a single point
 │   ├── ClassNamesError                 class names that are missing, blank or repeated
 │   ├── UnknownNameError                a checkpoint, method, category or axis that does not exist
 │   └── MixedEncodersError              embeddings of different encoders in one call
 ├── FileError           (OSError)       a file that cannot be used
-│   ├── ShapeFileError                  a shape file that cannot be read, or is hostile
+│   ├── ShapeFileError                  a shape file that cannot be read, or is malicious
 │   │   └── NoSuchShapeError            (also FileNotFoundError) a path without a file
 │   ├── RegistryError   (ValueError)    a registry with unknown, missing or ill-typed fields
 │   └── CheckpointError                 weights that cannot be fetched or used
@@ -16,7 +16,7 @@ OpenShapeError
 │       ├── ServerError                 the Hub answered with an error
 │       ├── TransferError               the download was interrupted or is incomplete
 │       ├── HashError                   the file differs from the registered one
-│       └── WeightsError                the file is no checkpoint, or its keys or shapes do not fit
+│       └── WeightsError                not a checkpoint, or keys or shapes of another network
 ├── WorkerError                         a child process ended before its task was done
 └── MissingPackageError (ImportError)   an optional package that is not installed
 ```
@@ -32,7 +32,7 @@ class InputError(OpenShapeError, ValueError):
 
 
 class CloudError(InputError):
-    """Points that form no valid cloud."""
+    """Points that are not a valid cloud."""
 
 
 class ClassNamesError(InputError):
@@ -52,7 +52,7 @@ class FileError(OpenShapeError, OSError):
 
 
 class ShapeFileError(FileError):
-    """A shape file that cannot be read, or that is hostile."""
+    """A shape file that cannot be read, or that is malicious."""
 
 
 class NoSuchShapeError(ShapeFileError, FileNotFoundError):
@@ -84,7 +84,7 @@ class HashError(CheckpointError):
 
 
 class WeightsError(CheckpointError):
-    """File that is no checkpoint, or whose keys or shapes do not fit its row."""
+    """File that is not a checkpoint, or that has keys or shapes of another network."""
 
 
 class WorkerError(OpenShapeError):

@@ -1,7 +1,7 @@
 """A ROS 2 node for a map: it receives clouds or depth images, and publishes detections and markers.
 
-The map holds the whole state. Messages are converted to frames as for a bag, so the verdicts are equal. The node was
-tested with imitated messages, not on a robot. Start it with
+The map holds the whole state. Messages are converted to frames in the same way as the messages of a bag, so both give
+equal verdicts. The node was tested with simulated messages, not on a robot. Start it with
 `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p model:=tiny -p map:=home.map`.
 """
 
@@ -25,7 +25,7 @@ COLORS = {"new": (0.75, 0.1, 0.1), "unsure": (0.9, 0.6, 0.2), "known": (0.3, 0.6
 
 
 def open_map(parameters: dict[str, Any]) -> SceneMap:
-    """Open the map in the folder, or create a map with the known classes in the parameters."""
+    """Open the saved map of the folder, or create a map with the known classes of the parameters."""
     folder, jump = Path(parameters["map"]).expanduser(), parameters["max_jump"] or None
     if (folder / "events.jsonl").is_file():
         return SceneMap.load(folder, max_jump=jump)
@@ -43,7 +43,7 @@ def open_map(parameters: dict[str, Any]) -> SceneMap:
 
 
 class MapNode:
-    """Callbacks of a node, which add messages to a map, and publish detections and markers.
+    """Callbacks of a node. They add messages to a map, and publish detections and markers.
 
     Parameters
     ----------
@@ -127,7 +127,12 @@ class MapNode:
     def _marker(self, one: MapObject, time: float) -> Any:
         made = self.messages.Marker()
         self._head(made.header, time)
-        made.ns, made.id, made.type, made.action = "objects", one.number, 1, 0  # a cube, to be added or changed
+        made.ns, made.id, made.type, made.action = (
+            "objects",
+            one.number,
+            1,
+            0,
+        )  # type 1: a cube; action 0: add or change it
         self._place(made.pose, made.scale, one)
         made.color.r, made.color.g, made.color.b = COLORS[one.verdict.verdict]
         made.color.a = 0.4

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Restored = TypeVar("Restored")
 
-# errors that reading a damaged file of the right kind can raise; numpy also raises errors of tokens and syntax
+# errors that readers raise for a damaged file; numpy also raises errors of its tokenizer and of Python syntax
 DAMAGE = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SyntaxError,
     SystemError, OpenShapeError,
@@ -50,13 +50,16 @@ def own_folder(name: str) -> Path:
     try:
         return folder.expanduser() / name
     except RuntimeError as error:
-        raise FileError(f"there is no cache folder {folder}: {error} Set {CACHE_VARIABLE} to a folder") from error
+        reason = str(error).rstrip(".")
+        raise FileError(
+            f"there is no cache folder {folder}: {reason}. Expected a home folder. Set {CACHE_VARIABLE} to a folder"
+        ) from error
 
 
 def own_key() -> bytes | None:
-    """32 secret bytes of this user, made on first use, for signing files in the cache. None if they cannot be stored.
+    """Secret key of this user for signing files in the cache: 32 bytes. None if it cannot be stored.
 
-    They are stored outside the cache, because other users may be able to write to the cache.
+    The key is made on first use. Its file is outside the cache, because other users may be able to write to the cache.
     """
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
@@ -68,29 +71,29 @@ def own_key() -> bytes | None:
         ):
             file.write(secrets.token_bytes(32))
         key = path.read_bytes()
-    except (OSError, RuntimeError):  # home folder unknown
+    except (OSError, RuntimeError):  # also if the home folder is unknown
         return None
     return key if len(key) == 32 else None
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Temporary name in the folder of `path`. The file is renamed to `path` on success, and deleted on an exception.
+    """Temporary file in the folder of `path`. It is renamed to `path` on success, and deleted on an exception.
 
-    Readers see the old or the complete new file, for any number of writing processes and threads.
+    Readers see the old or the complete new file, even if several processes and threads write it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # with random digits, because processes on two machines may have the same pid
+    # random digits, because processes on two machines may have the same pid
     with _moved(path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"), path) as partial:
         yield partial
 
 
 @contextlib.contextmanager
 def _replacing_again(path: Path) -> Iterator[Path]:
-    """`replacing` with a fixed temporary name, so that the leftover of a killed process is overwritten.
+    """`replacing` with a fixed temporary name, so that the next writer overwrites the file of a killed process.
 
-    A lock gives the name to one writer at a time; other writers use random names. The lock ends with its process. A
-    lock is valid within one running kernel only, so the name contains the identifier of the kernel.
+    The writer with a lock uses this name; other writers use random names. The lock ends with its process. Locks are
+    valid within one running kernel only, so the name contains the identifier of the kernel.
     """
     partial = path.with_name(f"{path.name}.{_kernel()}.partial")
     lock = _locked(partial)
@@ -119,7 +122,8 @@ def _moved(partial: Path, path: Path) -> Iterator[Path]:
 def _locked(path: Path) -> int | None:
     """Descriptor of a locked file, created if missing; None if another process holds the lock or locking fails.
 
-    Other users may have put a link there. Therefore, only a regular file of this user with a single name is accepted.
+    Another user may have made a link at this path. Therefore, the file must be a regular file of this user with one
+    name only.
     """
     try:
         import fcntl  # missing on Windows
@@ -131,7 +135,7 @@ def _locked(path: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         status = os.fstat(lock)
         plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
-        if plain and os.path.samestat(status, os.lstat(path)):  # not renamed meanwhile
+        if plain and os.path.samestat(status, os.lstat(path)):  # the file was not renamed meanwhile
             return lock
     os.close(lock)
     return None
@@ -139,7 +143,7 @@ def _locked(path: Path) -> int | None:
 
 @functools.cache
 def _kernel() -> str:
-    """Identifier of the running kernel, shared by its containers; random for each process if the kernel has none."""
+    """Identifier of the running kernel, equal in all its containers. If there is none: random for each process."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
     return secrets.token_hex(4)
@@ -183,7 +187,7 @@ def read_regular(path: Path) -> bytes:
 
     A pipe or a device such as `/dev/stdin` is refused, because reading it might never end.
     """
-    # opened without waiting for a process that writes to a pipe
+    # without O_NONBLOCK, opening a pipe waits for a process that writes to it
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         _check_mode(os.fstat(file.fileno()).st_mode)
         return file.read()
@@ -195,8 +199,8 @@ def check_regular(path: Path) -> None:
 
 
 def _check_mode(mode: int) -> None:
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder raises its own error when opened
-        raise OSError(errno.EINVAL, "it is a pipe or a device; expected a regular file. Save the data to one first")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises an error of its own
+        raise OSError(errno.EINVAL, "it is a pipe or a device. Expected a regular file. Save the data to one first")
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
@@ -205,7 +209,8 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot write to {folder}: {error.strerror or error}; expected a folder") from error
+        reason = error.strerror or error
+        raise FileError(f"cannot write to {folder}: {reason}. Expected a writable folder. Give another") from error
     return folder
 
 
@@ -222,14 +227,21 @@ def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Re
     try:
         return restore(json.loads(read_regular(path)))
     except OSError as error:
-        raise FileError(f"cannot read the {what} {path}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise FileError(f"cannot read the {what} {path}: {reason}. Expected a .json file. Check the path") from error
     except DAMAGE as error:
-        raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
+        raise _damaged(path, what, error) from error
+
+
+def _damaged(path: Path, what: str, error: Exception) -> FileError:
+    """Error for a file that `error` shows to be damaged. A remedy is added if `error` has none."""
+    remedy = "" if ". Expected " in str(error) else ". Expected a saved file. Save it again"
+    return FileError(f"{path} is no {what}, or a damaged one: {str(error).rstrip('.')}{remedy}")
 
 
 @contextlib.contextmanager
 def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
-    """Open a file for an atomic write in parts. Raises `FileError`."""
+    """Open a file for writing in parts; on success, it appears at `path` at once. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
@@ -239,7 +251,8 @@ def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"cannot write {what} {path}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise FileError(f"cannot write {what} {path}: {reason}. Expected a writable path. Give another") from error
 
 
 def csv_cell(value: Any) -> Any:
@@ -262,7 +275,7 @@ def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str
 
 
 def _plain(value: Any) -> Any:
-    """Convert a numpy number or array for JSON."""
+    """Convert a numpy number or array to a value for JSON."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is no value of JSON")
@@ -282,8 +295,7 @@ def _ordered(content: bytes) -> bytes:
 def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndarray]]]:
     """Header and arrays of a file that `save_arrays` wrote. No code in the file is executed.
 
-    Raises `FileError` for any other file. An error of damaged data inside the caller's `with` block becomes a
-    `FileError` too.
+    Raises `FileError` for any other file. Errors of damaged data in the caller's `with` block also become `FileError`.
     """
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import load_file
@@ -299,9 +311,10 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
     except FileError:
         raise
     except (OSError, SafetensorError) as error:
-        raise FileError(f"cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"cannot read the {what} {path}: {reason}. Expected a saved file. Check the path") from error
     except DAMAGE as error:
-        raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
+        raise _damaged(path, what, error) from error
 
 
 def keep_training(
@@ -309,7 +322,7 @@ def keep_training(
 ) -> None:
     """Save the state of a training for `resumed_training`, whole or not at all.
 
-    settings: all settings that the training depends on. progress: its position. Both must fit JSON.
+    settings: all settings that the training depends on. progress: its position. JSON must be able to hold both.
     """
     save_arrays(path, _training_arrays(network, optimizers), {"settings": settings, "progress": progress}, what)
 
@@ -317,9 +330,9 @@ def keep_training(
 def resumed_training(
     path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, what: str
 ) -> Any:
-    """Restore network and optimizers from a saved training, and return its progress. None without a file.
+    """Restore network and optimizers from a saved training. Returns its progress, or None if there is no file.
 
-    Raises `InputError` for a training with other settings, and `FileError` for any other file.
+    Raises `InputError` for a training with other settings, and `FileError` for a file that is no training.
     """
     if path is None or not path.is_file():
         return None
@@ -359,7 +372,7 @@ def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, opti
     for key in (key for key in tensors if key[0] == "o"):
         _, place, i, name = key.split(".")
         of, one = held[int(place)][int(i)], tensors[key]
-        # with the memory layout of the parameter, because the layout affects the rounding of a step
+        # with the memory layout of the parameter, because the layout affects rounding in a training step
         restored = torch.empty_like(of, device="cpu", dtype=one.dtype).copy_(one) if one.shape == of.shape else one
         states[int(place)].setdefault(int(i), {})[name] = restored
     for optimizer, state in zip(optimizers, states, strict=True):
@@ -369,5 +382,5 @@ def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, opti
 def _safetensors_path(path: str | os.PathLike[str], what: str) -> Path:
     given = given_path(path, "path")
     if given.suffix != ".safetensors":
-        raise FileError(f"a {what} is a .safetensors file; given was {given}")
+        raise FileError(f"the path of the {what} is {given}. Expected a .safetensors file. Change the name")
     return given

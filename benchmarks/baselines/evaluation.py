@@ -1,4 +1,4 @@
-"""A trained baseline on a benchmark: all scores are computed from one run of the network over every set."""
+"""Evaluation of a trained baseline on a benchmark. The network runs once over each set; all scores use its features."""
 
 from __future__ import annotations
 
@@ -45,29 +45,31 @@ PROTOCOL, LONGEST = "3DOS", 100_000
 
 
 def load(split: Split, args: argparse.Namespace) -> tuple[BenchmarkData, Objects]:
-    """The objects of a benchmark, and the shapes that a baseline is trained on.
+    """Load the data of a benchmark and the training shapes of a baseline.
 
-    Raises `InputError` for one known class, `ShapeFileError` for data without their lists.
+    Raises `InputError` for fewer than two known classes or a real-to-real benchmark, and `ShapeFileError` for missing
+    files.
     """
     if split.track == "real":
         raise InputError(
-            f"{split.name} has real shapes for training and for test, and no baseline is trained for this. Expected "
-            "sr1, sr2 or an sn set"
+            f"{split.name} is real to real, which has no trained baselines. Expected sr1, sr2 or an sn set. Change it"
         )
     data = load_data(split, args, own_folder("benchmarks"))
     if len(data.known) < 2:
         names = ", ".join(c.title for c in data.known)
-        raise InputError(f"{split.name} has the one known class {names} here; a classifier is trained on two or more")
+        raise InputError(
+            f"{split.name} has one known class here, {names}. Expected two or more for a classifier. Complete the data"
+        )
     return data, with_copies(split, data, args.data_root) if args.copies else data.support
 
 
 def features(
     network: Classifier, objects: Objects, count: int, seed: int, batch_size: int, progress: bool
 ) -> tuple[np.ndarray, str]:
-    """Penultimate features (b, 256) of shapes of `count` points each, and the sha256 of the shapes' content."""
+    """Penultimate features (b, 256) of shapes, each sampled to `count` points; and the sha256 of their content."""
     digest, rows = hashlib.sha256(), [np.empty((0, 256), dtype=np.float32)]
     device = next(network.parameters()).device
-    if isinstance(network.enco, PointNet2Torch):  # this network draws its first center at random, also in evaluation
+    if isinstance(network.enco, PointNet2Torch):  # its first center is random, also in evaluation
         network.enco.start = torch.Generator().manual_seed(seed)
     for start in tqdm(range(0, len(objects), batch_size), disable=not progress or not len(objects), unit="batch"):
         made = []
@@ -76,25 +78,25 @@ def features(
             digest.update(content_key(cloud))
             made.append(tested(cloud, count, seed, shape.id))
         with torch.inference_mode():
-            found = network(torch.from_numpy(np.stack(made)).to(device))[0].cpu().numpy()
-        if not np.isfinite(found).all():
-            raise OpenShapeError("the network gave features that are not finite; its weights are damaged")
-        rows.append(found)
+            part = network(torch.from_numpy(np.stack(made)).to(device))[0].cpu().numpy()
+        if not np.isfinite(part).all():
+            raise OpenShapeError("the features are not finite. Expected finite weights. Use another checkpoint")
+        rows.append(part)
     return np.concatenate(rows), digest.hexdigest()
 
 
 def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> None:
-    """Compute the running statistics of all norms again, from the support.
+    """Recompute the running statistics of all batch normalizations on the support.
 
-    They begin at a variance of 1, some 10,000 times what the first weights give, and a step takes a tenth of that away:
-    after a training of fewer than some 100 steps they are wrong, and all shapes look the same.
+    The running variance starts at 1, about 10,000 times the true variance under the initial weights. Each step reduces
+    it by a tenth. After fewer than about 100 steps it is still too large, and all shapes have nearly equal features.
     """
     norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
-    # in whole batches of mixed classes, as in training
+    # full batches of mixed classes, as in training
     size = min(args.batch_size, len(support))
     order = np.random.default_rng(args.seed).permutation(len(support))[: len(support) // size * size]
     mixed = Objects(tuple(support.shapes[i] for i in order))
@@ -103,27 +105,27 @@ def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> N
 
 
 def scored(fitted: Fitted, rows: np.ndarray) -> dict[str, Scored]:
-    """Novelty of features (b, 256) by every score."""
+    """Novelty and classes of features (b, 256) by every score."""
     novelty, classes = fitted.novelty(rows), fitted.classes(rows)
     nearest = distances(rows.astype(np.float64), fitted.examples).argmin(axis=1)
     return {name: Scored(novelty[name], classes[name], nearest) for name in SCORES}
 
 
 def run(args: argparse.Namespace) -> str:
-    """Evaluate a baseline's checkpoint on a benchmark, write the report, and return the tables as text."""
+    """Evaluate a checkpoint on a benchmark and write the report; returns the tables as text."""
     started, split = time.perf_counter(), load_split(args.set)
     data, support = load(split, args)
     network = read(args.ckpt, len(data.known), args.network, args.head).to(find_device(args.device))
     points = args.support_points, args.test_points or SEMNOV_POINTS[split.track][1]
     if args.settle:
         settle(network, support, args)
-    found, contents = {}, {}
+    features_of, contents = {}, {}
     for name, objects in {**data.sets, "support": support}.items():
         count = points[0] if name in ("support", "validation") else points[1]
-        found[name], contents[name] = features(network, objects, count, args.seed, args.batch_size, args.progress)
-    held_out = "validation" if len(found["validation"]) else "support"
-    fitted = Fitted.of(Head.of(network), found["support"], labels_of(support, data), found[held_out])
-    judged = {name: scored(fitted, rows) for name, rows in found.items() if name != "support" and len(rows)}
+        features_of[name], contents[name] = features(network, objects, count, args.seed, args.batch_size, args.progress)
+    held_out = "validation" if len(features_of["validation"]) else "support"
+    fitted = Fitted.of(Head.of(network), features_of["support"], labels_of(support, data), features_of[held_out])
+    judged = {name: scored(fitted, rows) for name, rows in features_of.items() if name != "support" and len(rows)}
     settings = Settings(PROTOCOL, *points, 0.0, False, True, "", support=SUPPORT[args.copies])
     results = [
         method_result(title, score_words(title), ({part: of[name] for part, of in judged.items()},), data, args.draws)
@@ -132,20 +134,20 @@ def run(args: argparse.Namespace) -> str:
     report = _described(split, data, network, args, contents)
     switches = asdict(settings) | {key: getattr(args, key) for key in ("draws", "batch_size")}
     switches |= {"seeds": [args.seed], "react_of": held_out, "settled": args.settle, **_training(args.ckpt)}
-    own = {} if data.generated else {"data_seed": None, "per_class": None}
-    report["settings"] = switches | {"data_seed": args.data_seed, "per_class": args.per_class} | own
+    unused = {} if data.generated else {"data_seed": None, "per_class": None}
+    report["settings"] = switches | {"data_seed": args.data_seed, "per_class": args.per_class} | unused
     report["results"] = [result_json(result, settings) for result in results]
     report["react_threshold"] = fitted.clip
-    if "validation" in judged:  # used to choose a recipe
+    if "validation" in judged:  # for the choice of a recipe
         right = judged["validation"]["mls"].nearest == labels_of(data.validation, data)
         report["validation_accuracy"] = round(float(right.mean()), 4)
     report["run"] = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": peak_mb()}
     path = args.out / f"{args.ckpt.stem}-on-{split.name}{'-copies' if args.copies else ''}.json"
     save_whole(path, json.dumps(report, indent=1).encode(), "report")
-    unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12) for name, rows in found.items()}
-    looked_up = replace(data, support=support)  # the support may contain copies, and a copy may be the nearest example
+    unit = {name: rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12) for name, rows in features_of.items()}
+    with_support = replace(data, support=support)  # with corrupted copies, because a copy may be the nearest example
     name = report["provenance"]["identity"]["checkpoint"]
-    finished = Finished(split, looked_up, name, PROTOCOL, [args.seed], results, unit, report)
+    finished = Finished(split, with_support, name, PROTOCOL, [args.seed], results, unit, report)
     drawn = write_shapes(path.with_suffix(""), finished, args.pictures)
     words = [f"accuracy on validation shapes {report['validation_accuracy']:.1%}"] if "validation" in judged else []
     files = [path, *([drawn["Overview"], path.with_suffix("") / "failures.html"] if drawn else [])]
@@ -157,7 +159,7 @@ SUPPORT: Any = {False: "clean", True: "with corrupted copies"}
 
 
 def model_name(network: Classifier, copies: bool) -> str:
-    """ "DGCNN (trained)", as published rows call networks; with the head if it is not cross-entropy."""
+    """Name of a network in the tables, as in published rows: "DGCNN (trained)", or "DGCNN (trained, ARPL)"."""
     head = "" if network.sizes.head == "CE" else f", {network.sizes.head}"
     return f"{TITLES[network.sizes.network]} (trained{head}{' + copies' if copies else ''})"
 
@@ -165,7 +167,7 @@ def model_name(network: Classifier, copies: bool) -> str:
 def _described(
     split: Split, data: BenchmarkData, network: Classifier, args: argparse.Namespace, contents: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The part of a report that says what was run on what."""
+    """First part of a report: benchmark, data, classes, network and versions."""
     identity = {"checkpoint": model_name(network, args.copies), "space": "", "sha256": sha256(args.ckpt)}
     classes = {"known": data.known, "novel1": split.novel1, "novel2": split.novel2}
     return {
@@ -189,7 +191,7 @@ def _described(
 
 
 def recipe_of(path: Path) -> dict[str, Any]:
-    """Training settings of a file, from its log; empty for files without a log."""
+    """Training recipe of a checkpoint, from its log; empty for files without a log."""
     try:
         with path.with_suffix(LOG).open("rb") as file:
             return dict(json.loads(file.readline(LONGEST))["recipe"])
@@ -198,7 +200,7 @@ def recipe_of(path: Path) -> dict[str, Any]:
 
 
 def _training(path: Path) -> dict[str, Any]:
-    """The part of a report that says how the file was trained."""
+    """Training settings for a report; empty for files without a log."""
     recipe = recipe_of(path)
     try:
         known = {"epochs": int(recipe["epochs"]), "training_points": int(recipe["points"])}

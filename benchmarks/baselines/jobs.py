@@ -1,4 +1,4 @@
-"""One training of a baseline, or one evaluation of its file."""
+"""Training and evaluation of one baseline by command-line options."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from benchmarks.threedos.evaluation import labels_of
 from benchmarks.threedos.splits import load_split
 from benchmarks.training.processes import joined, own_device
 
-SUPPORT_POINTS, BATCH_SIZE = 1024, 8  # of an evaluation, unless given
-GOES_ON = "; the same command goes on from the last epoch"  # of a training that was stopped
+SUPPORT_POINTS, BATCH_SIZE = 1024, 8  # defaults of an evaluation
+GOES_ON = "; the same command resumes from the last epoch"  # printed after a stopped training
 
 
 def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, data_seed: int, seed: int) -> Path:
@@ -26,9 +26,9 @@ def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, d
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train a network by the options of `train`, and print where its file is; those that are None are 3DOS's.
+    """Train a network by the options of `train`, and print its path. Options that are None have the values of 3DOS.
 
-    torchrun trains it in several processes.
+    Under torchrun several processes train together.
     """
     with joined(args.device) as (rank, _):
         path = _train(args, rank == 0)
@@ -37,7 +37,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace, first: bool) -> Path:
-    """Path of the file; the first process writes it."""
+    """Train; returns the path of the checkpoint, which the first process writes."""
     split = load_split(args.set)
     given = {one.name: getattr(args, one.name, None) for one in fields(training.Recipe)}
     recipe = training.Recipe(**{name: value for name, value in given.items() if value is not None})
@@ -57,7 +57,7 @@ def _train(args: argparse.Namespace, first: bool) -> Path:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Judge a file by the options of `eval`, and print the table."""
+    """Evaluate a checkpoint by the options of `eval`, and print the table."""
     options.check_pictures(args)
     options.check(args, support_points=1, test_points=1)
     print(evaluation.run(args))

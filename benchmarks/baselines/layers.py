@@ -1,8 +1,8 @@
-"""Convolutions of kernel 1, norms and maxima over groups, without the copies that the published code makes.
+"""1 x 1 convolutions, batch normalization and maxima over groups, with less memory than the published code.
 
-A group that is short repeats its first member. Here each member stands once, with how often it is repeated, which only
-the statistics of a norm must know; and of edges between rows only their sums and maxima are computed. The numbers are
-the same but for rounding.
+In the published code a group with too few members repeats its first member. Here each member is stored once, with its
+number of repeats, which only the statistics of batch normalization need. Features of edges are never stored: only their
+sums and maxima are computed. Results equal those of the published code up to rounding.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch.nn import functional
 
 
 def in_use(norm: Any) -> Any:
-    """The norm itself, or the one of two norms in use."""
+    """The batch normalization itself or, for `TwoNorms`, the one in use."""
     return getattr(norm, "current", norm)
 
 
 def applied(rows: Tensor, convolution: Any, norm: Any) -> Tensor:
-    """Rows (m, c) through a convolution and a norm (m, width)."""
+    """Apply a 1 x 1 convolution and batch normalization to rows (m, c): (m, width)."""
     rows, norm = functional.linear(rows, convolution.weight.flatten(1), convolution.bias), in_use(norm)
     share = _share_of_next(norm) if norm.training else 0.0
     return functional.batch_norm(
@@ -30,20 +30,20 @@ def applied(rows: Tensor, convolution: Any, norm: Any) -> Tensor:
 
 
 def rectified(rows: Tensor, norm: Any, counts: Tensor) -> Tensor:
-    """Positive part of normalized rows (m, c); each row counts `counts` times in the norm's statistics."""
+    """Batch normalization of rows (m, c), then ReLU. Row i counts `counts[i]` times in the statistics."""
     norm = in_use(norm)
     if not norm.training:
-        own = norm.running_mean, norm.running_var, norm.weight, norm.bias
-        return functional.batch_norm(rows, *own, eps=norm.eps).relu_()
+        statistics = norm.running_mean, norm.running_var, norm.weight, norm.bias
+        return functional.batch_norm(rows, *statistics, eps=norm.eps).relu_()
     total = float(counts.sum())
     shares = counts.to(rows.dtype) / total
-    found, mean, var = _CountedNorm.apply(rows, shares, norm.weight, norm.bias, norm.eps)
+    out, mean, var = _CountedNorm.apply(rows, shares, norm.weight, norm.bias, norm.eps)
     remember(norm, mean, var, total)
-    return found
+    return out
 
 
 def remember(norm: Any, mean: Tensor, var: Tensor, total: float) -> None:
-    """The running statistics (c,), as torch's norms keep them of `total` rows."""
+    """Update the running statistics (c,) with those of `total` rows, as torch does."""
     with torch.no_grad():
         share = _share_of_next(norm)
         norm.running_mean.lerp_(mean, share)
@@ -51,7 +51,7 @@ def remember(norm: Any, mean: Tensor, var: Tensor, total: float) -> None:
 
 
 def _share_of_next(norm: Any) -> float:
-    """Of the running statistics: the momentum, or as much as any batch before."""
+    """Weight of the next batch in the running statistics: the momentum or, without one, 1 / number of batches."""
     norm.num_batches_tracked.add_(1)
     return float(1 / norm.num_batches_tracked if norm.momentum is None else norm.momentum)
 
@@ -59,7 +59,7 @@ def _share_of_next(norm: Any) -> float:
 class _CountedNorm(torch.autograd.Function):
     """Rows (m, c) with shares (m,) -> normalized rows where positive, mean (c,), variance (c,).
 
-    By hand, for what autograd would keep and pass over is several times as much memory.
+    The backward pass is written by hand, because autograd would use several times the memory.
     """
 
     @staticmethod
@@ -68,15 +68,15 @@ class _CountedNorm(torch.autograd.Function):
         moved = rows - mean
         var = shares @ moved.square()
         scale = torch.rsqrt(var + eps)
-        found = torch.addcmul(bias, moved, weight * scale).relu_()
-        ctx.save_for_backward(moved, shares, weight, scale, found)
+        out = torch.addcmul(bias, moved, weight * scale).relu_()
+        ctx.save_for_backward(moved, shares, weight, scale, out)
         ctx.mark_non_differentiable(mean, var)
-        return found, mean, var
+        return out, mean, var
 
     @staticmethod
     def backward(ctx: Any, given: Tensor, *_: Any) -> Any:
-        moved, shares, weight, scale, found = ctx.saved_tensors
-        given = torch.ops.aten.threshold_backward(given, found, 0)
+        moved, shares, weight, scale, out = ctx.saved_tensors
+        given = torch.ops.aten.threshold_backward(given, out, 0)
         for_bias, for_weight = given.sum(dim=0), (given * moved).sum(dim=0) * scale
         factor = weight * scale
         for_rows = torch.addcmul(for_bias * factor, moved, for_weight * scale * factor)
@@ -86,8 +86,11 @@ class _CountedNorm(torch.autograd.Function):
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Members of groups, side by side: rows (m,) among those of all clouds, the group of each, how often it counts, and
-    where groups begin (g,)."""
+    """Members of g groups, concatenated.
+
+    rows (m,): index of each member among the points of all clouds; owners (m,): its group; counts (m,): how often it
+    counts; starts (g,): first member of each group.
+    """
 
     rows: Tensor
     owners: Tensor
@@ -96,7 +99,7 @@ class Groups:
 
     @classmethod
     def of(cls, members: Tensor, points: int) -> Groups:
-        """Of indices (b, p, k), where the first is repeated, into clouds of so many points."""
+        """Groups from indices (b, p, k) into clouds of `points` points; repeats of the first index are merged."""
         b, p, k = members.shape
         there = members != members[..., :1]
         there[..., 0] = True
@@ -109,30 +112,33 @@ class Groups:
         return cls(shifted[there], owners, counts, starts)
 
     def strongest(self, rows: Tensor) -> Tensor:
-        """The maximum (g, c) of each group's rows (m, c)."""
+        """Maximum (g, c) of the members' rows (m, c) over each group."""
         return functional.embedding_bag(torch.arange(len(rows), device=rows.device), rows, self.starts, mode="max")
 
 
 def strongest(rows: Tensor, neighbors: Tensor) -> Tensor:
-    """The maximum (b, n, c) over the neighbors (b, n, k) of each row (b, n, c)."""
+    """Maximum (b, n, c) of rows (b, n, c) over the neighbors (b, n, k) of each row."""
     return functional.embedding_bag(_flat(neighbors), rows.flatten(0, 1), mode="max").reshape(rows.shape)
 
 
 def _flat(neighbors: Tensor) -> Tensor:
-    """Indices (b, n, k) as those of rows of all clouds (b n, k)."""
+    """Indices (b, n, k) within clouds as indices (b n, k) among the rows of all clouds."""
     b, n, _ = neighbors.shape
     return (neighbors + n * torch.arange(b, device=neighbors.device)[:, None, None]).flatten(0, 1)
 
 
-def edge_moments(near: Tensor, own: Tensor, neighbors: Tensor, norm: Any) -> tuple[Tensor, Tensor]:
-    """Mean and variance (c,) of near[j] + own[i] over all edges, of rows (b, n, c) and neighbors (b, n, k)."""
-    near, own, edges = near.flatten(0, 1), own.flatten(0, 1), _flat(neighbors)
+def edge_moments(near: Tensor, center: Tensor, neighbors: Tensor, norm: Any) -> tuple[Tensor, Tensor]:
+    """Mean and variance (c,) of near[j] + center[i] over all edges (i, j).
+
+    near, center: rows (b, n, c); neighbors: indices (b, n, k).
+    """
+    near, center, edges = near.flatten(0, 1), center.flatten(0, 1), _flat(neighbors)
     total, k = edges.numel(), edges.shape[1]
     times = torch.bincount(edges.flatten(), minlength=len(near)).to(near.dtype)
-    first, second = times @ near / total, own.mean(dim=0)
-    near, own = near - first, own - second
+    first, second = times @ near / total, center.mean(dim=0)
+    near, center = near - first, center - second
     sums = functional.embedding_bag(edges, near, mode="sum")
-    squares = times @ near.square() + (own * (2 * sums + k * own)).sum(dim=0)
+    squares = times @ near.square() + (center * (2 * sums + k * center)).sum(dim=0)
     mean, var = first + second, squares / total
     remember(norm, mean, var, total)
     return mean, var

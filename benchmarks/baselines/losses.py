@@ -12,25 +12,25 @@ from torch.nn import functional
 
 from benchmarks.baselines.networks import Classifier, ReciprocalPoints
 
-SCALE, MARGIN = 30.0, 0.5  # of cosines; radians
-OPEN, GENERATED = 0.1, 0.1  # weights of ARPL's radius, and of generated clouds
+SCALE, MARGIN = 30.0, 0.5  # factor of cosines; margin in radians
+OPEN, GENERATED = 0.1, 0.1  # weights of two terms of ARPL: radius loss, loss on generated clouds
 
 
 def loss_of(network: Classifier, features: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """The loss of features (b, 256) and logits (b, k) by the head of the network."""
+    """Loss for features (b, 256) and logits (b, k); the network's head determines its formula."""
     if network.sizes.head == "cosine":
         logits = SCALE * logits
     if network.sizes.head == "subcenter_arcface":
         logits = SCALE * with_margin(logits, labels)
-    found = functional.cross_entropy(logits, labels)
+    loss = functional.cross_entropy(logits, labels)
     if isinstance(network.head, ReciprocalPoints):
-        own = network.head.distances(features)[torch.arange(len(labels)), labels]
-        found = found + OPEN * (own - network.head.radius + 1).clamp(min=0).mean()
-    return found
+        to_class = network.head.distances(features)[torch.arange(len(labels)), labels]
+        loss = loss + OPEN * (to_class - network.head.radius + 1).clamp(min=0).mean()
+    return loss
 
 
 def with_margin(cosines: Tensor, labels: Tensor) -> Tensor:
-    """Cosines (b, k); the target's angle is enlarged by the margin, and linear where it would pass pi."""
+    """Cosines (b, k) with the margin added to the target's angle; linear if the angle would exceed pi."""
     rows = torch.arange(len(labels))
     target = cosines[rows, labels]
     sine = (1 - target.square()).clamp(min=1e-7).sqrt()  # its gradient is infinite at 0
@@ -40,7 +40,7 @@ def with_margin(cosines: Tensor, labels: Tensor) -> Tensor:
 
 
 class TwoNorms(nn.Module):
-    """Two norms, for shapes and for generated clouds; `generated` selects the one in use."""
+    """Two batch normalizations, for shapes and for generated clouds; `generated` selects the one in use."""
 
     def __init__(self, norm: nn.Module, second: nn.Module) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Clouds (b, n, 3) -> logits (b,) of being no generated one; its layers are our own choice."""
+    """Clouds (b, n, 3) -> logits (b,) that a cloud is not generated. Its layers are our choice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,6 +82,6 @@ class Discriminator(nn.Module):
 
 
 def undecided(logits: Tensor) -> Tensor:
-    """Small where the logits (b, k) of generated clouds are even: exp of the mean negative entropy, as in ARPL."""
+    """exp of the mean negative entropy of the logits (b, k) of generated clouds, as in ARPL; least for equal logits."""
     logs = logits.log_softmax(dim=1)
     return (logs.exp() * logs).sum(dim=1).mean().exp()

@@ -1,8 +1,8 @@
-"""The classifiers that 3DOS trains: an encoder, a projection to 256 numbers and a head, with its names of tensors.
+"""The classifiers of 3DOS: an encoder, a projection to 256 features and a head, with the published names of weights.
 
-DGCNN and two networks called PointNet++: `pn2`, with the rules of the compiled operators that 3DOS uses, and
-`pn2_torch`, the port in plain torch that others trained, whose figures are not those of `pn2`. Clouds are (b, n, 3),
-centered, their largest norm 1. Architectures: github.com/antoalli/3D_OS `models/`.
+The encoders are DGCNN and two different networks called PointNet++. `pn2` follows the compiled operators that 3DOS
+uses. `pn2_torch` is a port in plain torch that was published with other figures. Clouds are (b, n, 3), centered, with a
+largest norm of 1. Architectures: github.com/antoalli/3D_OS `models/`.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
 from openshape_ood.encoders.grouping.samplers import find_grouping
 from openshape_ood.errors import CloudError, InputError
 
-WIDTH = 256  # of the features that scores are taken of
+WIDTH = 256  # number of features that the scores use
 NEIGHBORS = 20
 CENTERS = (512, 128)
-# of each level: radius, points kept, widths
+# for each level and scale: radius, members per group, widths
 SCALES: tuple[tuple[tuple[float, int, tuple[int, ...]], ...], ...] = (
     ((0.1, 16, (32, 32, 64)), (0.2, 32, (64, 64, 128)), (0.4, 128, (64, 96, 128))),
     ((0.2, 32, (64, 64, 128)), (0.4, 64, (128, 128, 256)), (0.8, 128, (128, 128, 256))),
 )
-Pairs = Sequence[tuple[Any, Any]]  # of a convolution and its norm
-INTO, LAST = (3, 323), (643, 256, 512, 1024)  # numbers of a member, level after level
+Pairs = Sequence[tuple[Any, Any]]  # convolutions with their batch normalizations
+INTO, LAST = (3, 323), (643, 256, 512, 1024)  # input width of the first two levels; widths of the last level
 
 
 class DGCNN(nn.Module):
-    """Clouds (b, n, 3) -> (b, 2048): graphs of 20 neighbors, the point among them, anew in every level's space."""
+    """Clouds (b, n, 3) -> (b, 2048). Each level searches the 20 neighbors of each point anew, itself included."""
 
     out = 2048
 
@@ -48,7 +48,9 @@ class DGCNN(nn.Module):
 
     def forward(self, clouds: Tensor) -> Tensor:
         if clouds.shape[1] < NEIGHBORS:
-            raise CloudError(f"a cloud of {clouds.shape[1]} points; DGCNN needs {NEIGHBORS} or more")
+            raise CloudError(
+                f"a cloud has {clouds.shape[1]} points. Expected {NEIGHBORS} or more for DGCNN. Draw more points"
+            )
         rows, levels = clouds, []
         for i in range(1, 5):
             rows = self._level(rows, *self.get_submodule(f"conv{i}").children())
@@ -58,28 +60,31 @@ class DGCNN(nn.Module):
         return torch.cat([points.amax(dim=1), points.mean(dim=1)], dim=1)
 
     def _level(self, rows: Tensor, convolution: Any, norm: Any) -> Tensor:
-        """Rows (b, n, c) -> (b, n, width): W [xj - xi, xi] as A xj + (B - A) xi, which costs n products, not 20 n.
+        """Rows (b, n, c) -> (b, n, width).
 
-        A norm is a factor and an addend, so that only the largest neighbor need be known: no edge is ever made.
+        W [xj - xi, xi] is computed as A xj + (B - A) xi, which takes n products instead of 20 n. Batch normalization
+        only scales and shifts, so the maximum over the neighbors is enough, and no features of edges are stored.
         """
         (a, b), neighbors = convolution.weight[:, :, 0, 0].chunk(2, dim=1), nearest_rows(rows)
-        near, own, norm = functional.linear(rows, a), functional.linear(rows, b - a), in_use(norm)
-        mean, var = edge_moments(near, own, neighbors, norm) if norm.training else (norm.running_mean, norm.running_var)
+        near, center, norm = functional.linear(rows, a), functional.linear(rows, b - a), in_use(norm)
+        mean, var = (
+            edge_moments(near, center, neighbors, norm) if norm.training else (norm.running_mean, norm.running_var)
+        )
         factor = norm.weight * torch.rsqrt(var + norm.eps)
-        found = strongest(near * factor, neighbors) + own * factor + (norm.bias - mean * factor)
-        return functional.leaky_relu(found, 0.2)
+        out = strongest(near * factor, neighbors) + center * factor + (norm.bias - mean * factor)
+        return functional.leaky_relu(out, 0.2)
 
 
 def nearest_rows(rows: Tensor, count: int = NEIGHBORS) -> Tensor:
-    """Indices (b, n, count) of the rows (b, n, c) nearest to each, the row itself among them, in no order."""
+    """Indices (b, n, count) of the rows (b, n, c) nearest to each row, itself included, in any order."""
     with torch.no_grad():
-        # the row's own square is the same for all it is compared with
+        # the square of row i is left out, because it is the same for all neighbors of i
         nearness = torch.baddbmm(-rows.square().sum(dim=2)[:, None], rows, rows.transpose(1, 2), alpha=2)
         return nearness.topk(count, dim=2, sorted=False).indices
 
 
 class PointNet2(nn.Module):
-    """Clouds (b, n, 3) -> (b, 1024) by the rules of `pointnet2_ops`."""
+    """Clouds (b, n, 3) -> (b, 1024), as by the operators of `pointnet2_ops`."""
 
     out = 1024
 
@@ -96,11 +101,11 @@ class PointNet2(nn.Module):
         modules: Any = self.SA_modules
         for level, scales, count in zip(modules, SCALES, CENTERS, strict=False):
             centers = gather(xyz, sample_outside_core(xyz, count, sample))
-            found = []
+            parts = []
             for (radius, kept, _), mlp in zip(scales, level.mlps, strict=True):
                 members = strict_ball(xyz, centers, radius, kept)
-                found.append(_of_members(_pairs(mlp), members, xyz, centers, features, offset_first=True))
-            xyz, features = centers, torch.cat(found, dim=2)
+                parts.append(_of_members(_pairs(mlp), members, xyz, centers, features, offset_first=True))
+            xyz, features = centers, torch.cat(parts, dim=2)
         return _of_all(_pairs(modules[2].mlps[0]), xyz, features)
 
 
@@ -122,10 +127,11 @@ def _pairs(mlp: Any) -> Pairs:
 def _of_members(
     pairs: Pairs, members: Tensor, xyz: Tensor, centers: Tensor, features: Tensor | None, *, offset_first: bool
 ) -> Tensor:
-    """The maximum (b, p, width) over members (b, p, k), of their offset from the center and their features.
+    """Layers on the members (b, p, k) of p groups, then the maximum over each group: (b, p, width).
 
-    offset_first: whether the first weights' first columns are for the offset, or the last ones. Those for features are
-    applied to points, not to members.
+    The input of a member is its offset from the center, and its features. offset_first: True if the first columns of
+    the first weights are for the offset, False if the last ones are. The weights for features are applied to the points
+    before grouping, which takes fewer products.
     """
     (convolution, norm), *rest = pairs
     groups, weight = Groups.of(members, xyz.shape[1]), convolution.weight.flatten(1)
@@ -142,7 +148,7 @@ def _of_members(
 
 
 def _of_all(pairs: Pairs, xyz: Tensor, features: Tensor) -> Tensor:
-    """The maximum (b, width) over all centers (b, p, 3) and their features."""
+    """Layers on positions (b, p, 3) and features of all centers, then the maximum over the centers: (b, width)."""
     rows = torch.cat([xyz, features], dim=2).flatten(0, 1)
     for convolution, norm in pairs:
         rows = functional.relu(applied(rows, convolution, norm))
@@ -150,20 +156,20 @@ def _of_all(pairs: Pairs, xyz: Tensor, features: Tensor) -> Tensor:
 
 
 def strict_ball(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
-    """As the house's `ball_query`, but strictly within `radius`, of distances by differences."""
+    """Indices as by `ball_query`, but strictly within `radius`, and with distances computed from differences."""
     with torch.no_grad():
         rows = max(1, TABLE_ELEMENTS // (xyz.shape[1] * centers.shape[1]))
         parts = []
-        for cloud, own in zip(xyz.split(rows), centers.split(rows), strict=True):
-            x, y, z = (own[:, :, None, i] - cloud[:, None, :, i] for i in range(3))
+        for cloud, middles in zip(xyz.split(rows), centers.split(rows), strict=True):
+            x, y, z = (middles[:, :, None, i] - cloud[:, None, :, i] for i in range(3))
             parts.append(lowest(x * x + y * y + z * z < radius**2, count))
         return torch.cat(parts)
 
 
 class PointNet2Torch(nn.Module):
-    """Clouds (b, n, 3) -> (b, 1024) by the rules of the plain port.
+    """Clouds (b, n, 3) -> (b, 1024), as by the port in plain torch.
 
-    start: where the first center of each level is drawn from, also in evaluation as the port does; None takes point 0.
+    start: generator of the random first center of each level, which the port uses also in evaluation. None: point 0.
     """
 
     out = 1024
@@ -177,18 +183,21 @@ class PointNet2Torch(nn.Module):
 
     def forward(self, clouds: Tensor) -> Tensor:
         if clouds.shape[1] < CENTERS[0]:
-            raise CloudError(f"clouds of {clouds.shape[1]} points; pn2_torch needs {CENTERS[0]} or more")
+            count = clouds.shape[1]
+            raise CloudError(
+                f"a cloud has {count} points. Expected {CENTERS[0]} or more for pn2_torch. Draw more points"
+            )
         features: Any = None
         xyz, query = clouds, find_grouping("auto", clouds.device).query
         for i, (scales, count) in enumerate(zip(SCALES, CENTERS, strict=True), 1):
             centers = gather(xyz, self._sample(xyz, count))
-            found = []
+            parts = []
             part: Any = self.get_submodule(f"sa{i}")
             blocks = zip(scales, part.conv_blocks, part.bn_blocks, strict=True)
             for (radius, kept, _), convolutions, norms in blocks:
                 members, pairs = query(xyz, centers, radius, kept), list(zip(convolutions, norms, strict=True))
-                found.append(_of_members(pairs, members, xyz, centers, features, offset_first=False))
-            xyz, features = centers, torch.cat(found, dim=2)
+                parts.append(_of_members(pairs, members, xyz, centers, features, offset_first=False))
+            xyz, features = centers, torch.cat(parts, dim=2)
         return _of_all(list(zip(self.sa3.mlp_convs, self.sa3.mlp_bns, strict=True)), xyz, features)
 
     def _sample(self, xyz: Tensor, count: int) -> Tensor:
@@ -197,7 +206,7 @@ class PointNet2Torch(nn.Module):
             return sample(xyz, count)
         first = torch.randint(xyz.shape[1], (len(xyz), 1), generator=self.start).to(xyz.device)
         rest = torch.arange(xyz.shape[1] - 1, device=xyz.device).expand(len(xyz), -1)
-        order = torch.cat([first, rest + (rest >= first)], dim=1)  # the samplers begin at the first row
+        order = torch.cat([first, rest + (rest >= first)], dim=1)  # samplers start at the first row
         return order.gather(1, sample(gather(xyz, order), count))
 
 
@@ -220,7 +229,10 @@ class _PortLast(nn.Module):
 
 
 class Cosines(nn.Module):
-    """Features (b, 256) -> the cosine (b, k) with the nearest of each class's centers, which stand side by side."""
+    """Features (b, 256) -> cosine (b, k) with the nearest center of each class.
+
+    The rows of `weight` are the centers, class by class.
+    """
 
     def __init__(self, classes: int, centers: int) -> None:
         super().__init__()
@@ -233,7 +245,7 @@ class Cosines(nn.Module):
 
 
 class ReciprocalPoints(nn.Module):
-    """Features (b, 256) -> mean squared distance from each class's point, minus the product with it (b, k)."""
+    """Features (b, 256) -> logits (b, k): mean squared distance to a class's reciprocal point, minus their product."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -254,7 +266,7 @@ HEADS = ("CE", "cosine", "subcenter_arcface", "ARPL")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of a classifier: a name of `NETWORKS`, one of `HEADS`, the number of classes."""
+    """Network (a key of `NETWORKS`), head (one of `HEADS`) and number of classes of a classifier."""
 
     network: str
     head: str
@@ -264,11 +276,11 @@ class Sizes:
         check_choice(self.network, "network", tuple(NETWORKS))
         check_choice(self.head, "head", HEADS)
         if self.classes < 2:
-            raise InputError(f"{self.classes} known class; a classifier is trained on two or more")
+            raise InputError(f"there is {self.classes} known class. Expected two or more for a classifier. Add classes")
 
 
 class Classifier(nn.Module):
-    """Clouds (b, n, 3) -> features (b, 256) before the head's norm, and logits (b, k)."""
+    """Clouds (b, n, 3) -> features (b, 256), the input of the head, and logits (b, k)."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
-"""The eleven scores of the evaluation of 3DOS, as novelty: the published number, turned round.
+"""The eleven scores of 3DOS as novelty: published scores with the opposite sign, larger for more novel shapes.
 
-Of arrays that the network was run for once. Where a published score is 1 / distance it is the distance here, which
-ranks alike and stays finite for a duplicate. All in float64: values of ODIN lie within some thousandths of each other.
+They are computed from features, so the network runs only once. Where a published score is 1 / distance, novelty is the
+distance: the ranking is the same, and it is finite for duplicates. All numbers are float64, because values of ODIN
+differ by only some thousandths.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from openshape_ood.errors import InputError
 
 ODIN_TEMPERATURE = 1000.0
 REACT_PERCENTILE = 90.0
-# score -> as the published tables call it
+# score -> its name in the published tables
 SCORES = {
     "msp": "MSP",
     "mls": "MLS",
@@ -37,7 +38,7 @@ SCORES = {
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The last part of a classifier, in float64: features (b, 256) -> logits (b, k)."""
+    """Head of a classifier in float64: features (b, 256) -> logits (b, k)."""
 
     module: nn.Module
 
@@ -51,7 +52,7 @@ class Head:
         return np.asarray(self.module(torch.from_numpy(features.astype(np.float64))).numpy())
 
     def gradnorm(self, features: np.ndarray) -> np.ndarray:
-        """Sum of the absolute gradient (b,) of the last weights, for the sum over classes of -log p."""
+        """L1 norm (b,) of the gradient of the sum over classes of -log p, with respect to the last weights."""
         if isinstance(self.module, nn.Sequential):
             inside = self.module[:-1](torch.from_numpy(features.astype(np.float64))).numpy()
             p = softmax(self.logits(features))
@@ -73,7 +74,9 @@ def _weight(module: nn.Module) -> nn.Parameter:
         return module.weight
     if isinstance(module, ReciprocalPoints):
         return module.points
-    raise InputError(f"no last weights are known of a head {type(module).__name__}")
+    raise InputError(
+        f"the head is {type(module).__name__}. Expected a head of `HEADS`. GradNorm needs its last weights"
+    )
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -82,8 +85,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """References of the scores: features (m, 256) of training shapes with labels (m,), their means by class, and
-    what ReAct clips at, of the features of shapes held out."""
+    """References of the scores: features (m, 256) of training shapes with labels (m,), and the value ReAct clips at.
+
+    The latter is a percentile of the features of held-out shapes.
+    """
 
     head: Head
     examples: np.ndarray
@@ -97,7 +102,7 @@ class Fitted:
 
     @property
     def prototypes(self) -> np.ndarray:
-        """Means (k, 256) of the features as they are."""
+        """Mean features (k, 256) of each class, not normalized."""
         return np.stack([self.examples[self.labels == c].mean(axis=0) for c in range(int(self.labels.max()) + 1)])
 
     def novelty(self, features: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -120,28 +125,28 @@ class Fitted:
         }
 
     def classes(self, features: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Score -> class (b,): of the nearest example or prototype where the score looks for one, else of the logits.
+        """Score -> class (b,): of the nearest example or prototype for scores by distance, else of the largest logit.
 
-        The published code looks a prototype's number up among the labels of examples, which is wrong.
+        The published code uses the index of a prototype as an index into the labels of the examples, which is wrong.
         """
         features = features.astype(np.float64)
         by_logits = self.head.logits(features).argmax(axis=1)
-        own = {
+        by_distance = {
             "l2_nearest": self.labels[distances(features, self.examples).argmin(axis=1)],
             "l2_prototype": distances(features, self.prototypes).argmin(axis=1),
             "cosine_nearest": self.labels[cosines(features, self.examples).argmax(axis=1)],
             "cosine_prototype": cosines(features, self.prototypes).argmax(axis=1),
         }
-        return {name: own.get(name, by_logits) for name in SCORES}
+        return {name: by_distance.get(name, by_logits) for name in SCORES}
 
 
 def distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Euclidean distances (b, m) of rows (b, d) from others (m, d)."""
+    """Euclidean distances (b, m) between rows (b, d) and others (m, d)."""
     from scipy.spatial.distance import cdist
 
     return np.asarray(cdist(rows, others))
 
 
 def cosines(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Cosines (b, m) of rows (b, d) with others (m, d)."""
+    """Cosines (b, m) between rows (b, d) and others (m, d)."""
     return np.asarray(unit(rows, "features") @ unit(others, "features of examples").T)

@@ -1,7 +1,7 @@
-"""The one table: trained networks and a frozen encoder on the same shapes, every score, ours beside published.
+"""One table of trained networks and a frozen encoder on the same shapes, with every score and published figures.
 
-A job is a training, its evaluation, or a run of the frozen encoder. What a job left is not made again, and a training
-that was stopped goes on: the same command finishes what it began.
+A job is a training with its evaluation, or a run of the frozen encoder. The command is resumable: it skips finished
+jobs and continues a stopped training.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from benchmarks.threedos.splits import load_split
 from openshape_ood.errors import FileError
 from openshape_ood.storage import save_whole
 
-# of a table on generated shapes: some five minutes a training on one core; on real data the recipe is the published
+# settings on generated shapes: about five minutes per training on one core; on real data, the published recipe
 PER_CLASS = {"synthetic to real": 12, "synthetic": 5}
-POINTS, SHAPES = 512, 8  # of a shape, and of a step
+POINTS, SHAPES = 512, 8  # points per shape, shapes per step
 SMALL: dict[str, dict[str, Any]] = {
     "dgcnn": {"epochs": 100, "batch": SHAPES, "points": POINTS, "rate": 0.01},
     "pn2": {"epochs": 12, "batch": SHAPES, "points": POINTS},
     "pn2_torch": {"epochs": 12, "batch": SHAPES, "points": POINTS},
 }
-# what the paper calls a score of a head; of cross-entropy the others have their own names there
+# head -> score -> name of the score in the paper; other scores of cross-entropy have the same name there
 CALLED = {
     "CE": {"L2 1-NN": "CE (L2)"},
     "cosine": {"MLS": "Cosine proto"},
@@ -50,7 +50,7 @@ CALLED = {
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the table: `kind` is a network trained with a head, or the frozen encoder."""
+    """One job of the table: `kind` is a network that is trained with `head`, or the frozen encoder, without a head."""
 
     kind: str
     head: str
@@ -64,7 +64,7 @@ class Job:
 
 
 def make(args: argparse.Namespace) -> None:
-    """Do all jobs, then write the table."""
+    """Run all unfinished jobs, then print and write the table."""
     jobs, took = list(_jobs(args)), defaultdict[str, list[float]](list)
     for i, job in enumerate(jobs):
         if not _done(job, args):
@@ -81,7 +81,10 @@ def make(args: argparse.Namespace) -> None:
 
 
 def _left(took: Mapping[str, Sequence[float]], jobs: Sequence[Job]) -> float:
-    """Seconds, by what jobs of a kind took so far; of a kind that is still to come, as long as the longest."""
+    """Estimated seconds of the remaining jobs.
+
+    A job takes as long as the mean of its kind so far; without any, as long as the slowest kind.
+    """
     typical = {kind: mean(seconds) for kind, seconds in took.items()}
     return sum(typical.get(job.kind, max(typical.values(), default=0.0)) for job in jobs)
 
@@ -99,7 +102,7 @@ def _checkpoint(job: Job, args: argparse.Namespace) -> Path:
 
 
 def _report(job: Job, args: argparse.Namespace) -> Path:
-    """Report of `eval`, or of the frozen encoder's run."""
+    """JSON report of a job."""
     if job.head:
         copied = "-copies" if args.copies else ""
         return Path(args.out, f"{_checkpoint(job, args).stem}-on-{job.benchmark}{copied}.json")
@@ -112,19 +115,25 @@ def _folder(job: Job, args: argparse.Namespace) -> Path:
 
 
 def _done(job: Job, args: argparse.Namespace) -> bool:
-    """True if its report exists. Raises `FileError` for one of a table of other sizes, or of another training."""
+    """True if the report of a job exists. Raises `FileError` if it is of other data or of another training."""
     path = _report(job, args)
     if not path.is_file():
         return False
     run = read_run(path)
-    found, wanted = run.report["settings"].get("per_class"), _per_class(job.benchmark, args)
-    if (run.generated and found != wanted) or run.generated == bool(args.data_root):
-        kind = "generated" if run.generated else "real"
-        raise FileError(f"{path} is of {kind} shapes, {found} a class; give another --out, or delete it")
+    size, wanted = run.report["settings"].get("per_class"), _per_class(job.benchmark, args)
+    if (run.generated and size != wanted) or run.generated == bool(args.data_root):
+        kind, expected = ("real" if one else "generated" for one in (not run.generated, args.data_root))
+        raise FileError(
+            f"{path} is of {kind} shapes, {size} per class. Expected {expected} ones, {wanted} per class. Give another "
+            "--out, or delete it"
+        )
     if job.head:
-        asked = asdict(Recipe(job.kind, job.head, copies=args.copies, seed=job.seed, **_given(job, args)))
-        if other := [name for name, one in recipe_of(_checkpoint(job, args)).items() if asked.get(name) != one]:
-            raise FileError(f"{path} is of a training with other {', '.join(other)}; give another --out, or delete it")
+        recipe = asdict(Recipe(job.kind, job.head, copies=args.copies, seed=job.seed, **_given(job, args)))
+        if other := [name for name, one in recipe_of(_checkpoint(job, args)).items() if recipe.get(name) != one]:
+            raise FileError(
+                f"{path} is of a training with other {', '.join(other)}. Expected the recipe of this command. Give "
+                "another --out, or delete it"
+            )
     return True
 
 
@@ -139,10 +148,10 @@ def _data(job: Job, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _given(job: Job, args: argparse.Namespace) -> dict[str, Any]:
-    """Settings of a training that differ from 3DOS."""
+    """Settings of a training that differ from those of 3DOS."""
     small = {} if args.data_root else SMALL[job.kind]
-    own = {name: getattr(args, name) for name in ("epochs", "batch", "rate", "points")}
-    return small | {name: value for name, value in own.items() if value is not None}
+    requested = {name: getattr(args, name) for name in ("epochs", "batch", "rate", "points")}
+    return small | {name: value for name, value in requested.items() if value is not None}
 
 
 def _trained(job: Job, args: argparse.Namespace) -> None:
@@ -170,15 +179,15 @@ def _frozen(job: Job, args: argparse.Namespace) -> None:
 def _run(work: Callable[[], int], job: Job) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         status = work()
-    if status:  # it has said why
-        raise FileError(f"{job} was not finished; the same command goes on there")
+    if status:  # the reason was printed
+        raise FileError(f"{job} was not finished. Expected exit status 0. The same command resumes there")
 
 
-# --- what is written ---
+# --- output ---
 
 
 def write(out: Path, runs: Sequence[Run]) -> list[Path]:
-    """`baselines.json` with every figure and its values run by run, and `baselines.md`, a table a network."""
+    """Write `baselines.json` with all figures, also of each run, and `baselines.md` with a table per network."""
     rows = [row for row in rows_of(runs, means=True) if not row.published]
     each: dict[tuple[str, str, str], list[list[float]]] = defaultdict(list)
     for run in runs:
@@ -199,22 +208,22 @@ def write(out: Path, runs: Sequence[Run]) -> list[Path]:
 
 
 def model_table(model: str, rows: Sequence[Row]) -> Table:
-    """AUROC / FPR95 of one network or encoder, a row a score, and beside what is published of it."""
-    own = [row for row in rows if row.model == model]
+    """AUROC / FPR95 of one network or encoder: one row per score, published figures in the last columns."""
+    of_model = [row for row in rows if row.model == model]
     names = [name for name in dict.fromkeys(row.benchmark for row in rows) if name != "mean"]
-    labels = list(dict.fromkeys(row.known_by for row in sorted(own, key=lambda row: -row.auroc.mean)))
+    labels = list(dict.fromkeys(row.known_by for row in sorted(of_model, key=lambda row: -row.auroc.mean)))
     trained = [name for name in names if TRAINED_MARK in model and _published(model, name, labels)]
     head = ("known by", *(name.upper() for name in names), *(f"published {name.upper()}" for name in trained))
-    cells = {(row.known_by, row.benchmark): f"{row.auroc} / {row.fpr95}" for row in own}
-    found = []
+    cells = {(row.known_by, row.benchmark): f"{row.auroc} / {row.fpr95}" for row in of_model}
+    lines = []
     for label in labels:
         beside = [_mean_cell(_published(model, name, [label])) for name in trained]
-        found.append((label, *(cells.get((label, name), "-") for name in names), *beside))
-    return Table(head, tuple(found))
+        lines.append((label, *(cells.get((label, name), "-") for name in names), *beside))
+    return Table(head, tuple(lines))
 
 
 def _published(model: str, benchmark: str, labels: Sequence[str]) -> list[Published]:
-    """Of the same network and head, with corrupted copies or without as here."""
+    """Published rows of the same network and head, with or without corrupted copies as in this table."""
     network, _, trained = model.partition(TRAINED_MARK)
     head, support = next((head for head in CALLED if head in trained), "CE"), SUPPORT["+ copies" in trained]
     wanted = {CALLED[head][label] for label in labels if label in CALLED[head]}

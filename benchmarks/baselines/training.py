@@ -1,9 +1,9 @@
-"""The training of a baseline by the recipe of 3DOS: seeded, gone on with after a stop, with a log in JSON.
+"""Training of a baseline by the recipe of 3DOS: seeded, resumable, with a JSON log.
 
-A step depends on the settings, its epoch and its batch alone, and everything else is kept beside the file after every
-epoch: a training that was killed goes on to the numbers that it would have had. Under torchrun each process has its
-share of every batch. Gradients are means over the processes; norms are each process's own, and their statistics are
-averaged after every epoch.
+The random numbers of a step depend only on the settings, the epoch and the batch. All other state is saved next to the
+checkpoint after each epoch. A resumed training therefore gives the same weights as an uninterrupted one. Under torchrun
+each process has a part of each batch, and gradients are averaged. Batch normalization uses the batch of each process;
+its running statistics are averaged after each epoch.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from openshape_ood.checks import check_choice, check_positive, check_seed, check
 from openshape_ood.errors import InputError
 from openshape_ood.storage import save_whole
 
-STD = 0.02  # of the first weights
-LOG = ".jsonl"  # the settings, then a line an epoch
-STATE = ".training.safetensors"  # of what is kept beside the file
-POINTS_STD = 0.1  # of the first reciprocal points, as in ARPL
-RATES = {"dgcnn": (0.1, 1e-4), "pn2": (1e-3, 1e-5), "pn2_torch": (1e-3, 1e-5)}  # the first and the last
+STD = 0.02  # standard deviation of the initial weights
+LOG = ".jsonl"  # suffix of the log: settings, then one line per epoch
+STATE = ".training.safetensors"  # suffix of the saved state
+POINTS_STD = 0.1  # standard deviation of the initial reciprocal points, as in ARPL
+RATES = {"dgcnn": (0.1, 1e-4), "pn2": (1e-3, 1e-5), "pn2_torch": (1e-3, 1e-5)}  # initial and final learning rate
 BATCH = {"dgcnn": 64, "pn2": 64, "pn2_torch": 32}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a training; defaults are 3DOS's. batch, rate: None takes 3DOS's values for the network."""
+    """Settings of a training. Defaults are those of 3DOS; None for `batch` or `rate`: 3DOS's value for the network."""
 
     network: str = "dgcnn"
     head: str = "CE"
@@ -62,7 +62,9 @@ class Recipe:
         check_whole(self.epochs, "epochs")
         check_whole(self.points, "points")
         if self.batch is not None and self.batch < 2:
-            raise InputError(f"a batch of {self.batch}; expected 2 or more, for the norms need a spread")
+            raise InputError(
+                f"--batch is {self.batch}. Expected 2 or more for batch normalization. Give a larger --batch"
+            )
         if self.rate is not None:
             check_positive(self.rate, "rate")
 
@@ -72,7 +74,7 @@ class Recipe:
         return (first if self.rate is None else self.rate), last
 
     def rate_at(self, epoch: int) -> float:
-        """Of an epoch, from 0."""
+        """Learning rate of an epoch, counted from 0."""
         first, last = self.rates
         return float(last + (first - last) * (1 + np.cos(np.pi * epoch / self.epochs)) / 2)
 
@@ -84,14 +86,14 @@ class Recipe:
 
 @contextmanager
 def seeded(*numbers: int) -> Iterator[None]:
-    """Draws of torch that depend on some numbers only."""
+    """Within this context, torch's random numbers depend on `numbers` only."""
     with torch.random.fork_rng():
         torch.manual_seed(int(np.random.default_rng(numbers).integers(2**62)))
         yield
 
 
 def fresh(sizes: Sizes, seed: int) -> Classifier:
-    """A classifier with the first weights of 3DOS's trainer."""
+    """A classifier with initial weights as in 3DOS's trainer."""
     network = Classifier(sizes)
     with seeded(seed):
         for module in network.modules():
@@ -109,7 +111,7 @@ def fresh(sizes: Sizes, seed: int) -> Classifier:
 
 
 class Trained(nn.Module):
-    """All that one training changes; the last two of ARPL + CS only."""
+    """Everything that a training changes: classifier, optimizers and, for ARPL, generator and discriminator."""
 
     def __init__(self, recipe: Recipe, classes: int) -> None:
         super().__init__()
@@ -121,7 +123,7 @@ class Trained(nn.Module):
                 self.generator, self.discriminator = Generator(recipe.points), Discriminator()
 
     def to_train(self, recipe: Recipe) -> None:
-        """With optimizers, once it is on its device."""
+        """Switch to training mode and create the optimizers; call it after moving the networks to their device."""
         self.train()
         self.optimizers = [recipe.optimizer(self.classifier)]
         if recipe.head == "ARPL":
@@ -129,12 +131,12 @@ class Trained(nn.Module):
             self.optimizers += [torch.optim.Adam(one.parameters(), 2e-4, betas=(0.5, 0.999)) for one in pair]
 
     def use(self, generated: bool) -> None:
-        """The norms for generated clouds, or those for shapes."""
+        """Select the batch normalizations for generated clouds, or those for shapes."""
         for pair in self.pairs.values():
             pair.generated = generated
 
     def classified(self, recipe: Recipe) -> Classifier:
-        """The classifier alone, as it is written: with the norms for shapes."""
+        """The classifier to write, with the batch normalizations for shapes only."""
         sizes = self.classifier.sizes
         if recipe.head != "ARPL":
             return self.classifier
@@ -146,14 +148,14 @@ class Trained(nn.Module):
 
 
 def _doubled(network: Classifier) -> Iterator[tuple[str, TwoNorms]]:
-    """Puts two norms in the place of each."""
+    """Replace each batch normalization by a pair; yields the name and the pair."""
     import copy
 
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            parent, _, own = name.rpartition(".")
+            parent, _, last = name.rpartition(".")
             pair = TwoNorms(module, copy.deepcopy(module))
-            network.get_submodule(parent)._modules[own] = pair
+            network.get_submodule(parent)._modules[last] = pair
             yield name, pair
 
 
@@ -167,41 +169,63 @@ def train(
     settings: Any = None,
     report: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Train on clouds (n, 3), normalized, of classes 0..k-1 with labels (m,), and write the classifier to `path`.
+    """Train on m normalized clouds (n, 3) with labels (m,) in 0..k-1, and write the classifier to `path`.
 
-    Beside it stand the log (`LOG`) and what a stopped training goes on from. settings: what else the training depends
-    on, as the data. Returns the log, a line an epoch. Raises `InputError` for fewer than two classes, a batch larger
-    than the data or not divisible among the processes, another training's state, and a loss that is no number any more.
+    The log and the state of the training are written next to it.
+
+    Parameters
+    ----------
+    settings : JSON value
+        Further facts that a resumed training must share, for example the data.
+    report : callable, optional
+        Receives the log line of each epoch.
+
+    Returns
+    -------
+    list of dict
+        The log, one line per epoch.
+
+    Raises
+    ------
+    InputError
+        For fewer than two classes, a batch that is larger than the data or not divisible among the processes, the state
+        of another training, and a loss that is not finite.
     """
     rank, world = processes()
     classes, size = _checked(labels, recipe), recipe.batch or BATCH[recipe.network]
     if len(clouds) < size:
-        raise InputError(f"{len(clouds)} training shapes, and batches of {size}; give --batch {len(clouds)} or less")
+        raise InputError(
+            f"there are {len(clouds)} training shapes for batches of {size}. Expected {size} or more. Give --batch "
+            f"{len(clouds)} or less"
+        )
     if size % world or size < 2 * world:
-        raise InputError(f"batches of {size} for {world} processes; expected two shapes or more for each, all the same")
+        raise InputError(
+            f"--batch is {size} for {world} processes. Expected a multiple of {world}, two or more for each process. "
+            "Change --batch"
+        )
     trained = Trained(recipe, classes).to(device)
     trained.to_train(recipe)
-    state, asked = path.with_name(path.stem + STATE), {"recipe": asdict(recipe), "data": settings}
-    asked |= {"processes": world} if world > 1 else {}
-    first, log = resumed(state, trained, trained.optimizers, json.loads(json.dumps(asked)))
+    state, facts = path.with_name(path.stem + STATE), {"recipe": asdict(recipe), "data": settings}
+    facts |= {"processes": world} if world > 1 else {}
+    first, log = resumed(state, trained, trained.optimizers, json.loads(json.dumps(facts)))
     for epoch in range(first, recipe.epochs):
         started = time.perf_counter()
         for group in trained.optimizers[0].param_groups:
             group["lr"] = recipe.rate_at(epoch)
-        found = _epoch(trained, clouds, labels, recipe, size, epoch)
+        figures = _epoch(trained, clouds, labels, recipe, size, epoch)
         average(one for one in trained.buffers() if one.is_floating_point())
-        line = {"epoch": epoch + 1, "rate": recipe.rate_at(epoch), **found}
+        line = {"epoch": epoch + 1, "rate": recipe.rate_at(epoch), **figures}
         line |= {"seconds": round(time.perf_counter() - started, 2), "peak_mb": peak_mb()}
         log.append(line)
         if rank:
             continue
-        keep(state, epoch + 1, log, trained, trained.optimizers, asked)
+        keep(state, epoch + 1, log, trained, trained.optimizers, facts)
         if report:
             report(line)
     if rank:
         return log
     write(path, trained.classified(recipe).eval(), recipe.epochs)
-    lines = [asked | {"classes": classes, "shapes": len(clouds)}, *log]
+    lines = [facts | {"classes": classes, "shapes": len(clouds)}, *log]
     save_whole(path.with_suffix(LOG), "".join(json.dumps(line) + "\n" for line in lines).encode(), "log")
     return log
 
@@ -209,19 +233,19 @@ def train(
 def _checked(labels: np.ndarray, recipe: Recipe) -> int:
     classes = int(labels.max()) + 1 if len(labels) else 0
     if empty := sorted(set(range(classes)) - set(labels.tolist())):
-        raise InputError(f"class {empty[0]} of {classes} has no training shape; expected one or more of each")
+        raise InputError(f"class {empty[0]} of {classes} has no training shape. Expected one or more. Add shapes of it")
     return Sizes(recipe.network, recipe.head, classes).classes
 
 
 def _epoch(
     trained: Trained, clouds: Sequence[np.ndarray], labels: np.ndarray, recipe: Recipe, size: int, epoch: int
 ) -> dict[str, Any]:
-    """One pass over the data; of ARPL two, the first beside the generator."""
+    """One pass over the data. ARPL has two passes, the first one with the generator."""
     losses, right, (rank, world) = [], 0.0, processes()
     passes = (True, False) if recipe.head == "ARPL" else (False,)
     for turn, generated in enumerate(passes):
         order = np.random.default_rng([recipe.seed, epoch, turn]).permutation(len(clouds))
-        steps = len(order) // size  # the last one, if it is smaller, is left out
+        steps = len(order) // size  # an incomplete last batch is not used
         for step in range(steps):
             rows = order[step * size + rank : (step + 1) * size : world]
             device = next(trained.parameters()).device
@@ -230,18 +254,21 @@ def _epoch(
             with seeded(recipe.seed, epoch, turn, step, *([rank] if world > 1 else [])):
                 _start_anywhere(trained.classifier)
                 loss, logits = _step(trained, points, targets, generated)
-            found = torch.tensor([loss, float((logits.argmax(dim=1) == targets).sum())], dtype=torch.float64).to(device)
-            average([found])
-            loss, hits = found.tolist()
+            means = torch.tensor([loss, float((logits.argmax(dim=1) == targets).sum())], dtype=torch.float64).to(device)
+            average([means])
+            loss, hits = means.tolist()
             if not np.isfinite(loss):
-                raise InputError(f"the loss of epoch {epoch + 1} is {loss}; a smaller --rate than {recipe.rates[0]:g}")
+                raise InputError(
+                    f"the loss of epoch {epoch + 1} is {loss}. Expected a finite loss. Give a --rate below "
+                    f"{recipe.rates[0]:g}"
+                )
             losses.append(loss)
             right += hits * world
     return {"loss": round(float(np.mean(losses)), 6), "accuracy": round(right / (len(losses) * size), 4)}
 
 
 def _start_anywhere(network: Classifier) -> None:
-    """The port draws its first centers; here from a stream that begins anew with each step."""
+    """Seed the random first centers of `pn2_torch`, for each step separately."""
     if isinstance(network.enco, PointNet2Torch):
         network.enco.start = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
 
@@ -262,26 +289,26 @@ def _step(trained: Trained, points: Tensor, labels: Tensor, generated: bool) -> 
 
 
 def _step_together(optimizer: Optimizer) -> None:
-    """A step by the mean gradients of all processes."""
+    """Optimizer step with the gradients averaged over the processes."""
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     average(one.grad for one in parameters if one.grad is not None)
     optimizer.step()
 
 
 def _adversaries(trained: Trained, points: Tensor) -> Tensor:
-    """A step of discriminator and generator; generated clouds (b, n, 3) for the classifier."""
+    """One step of discriminator and generator; returns generated clouds (b, n, 3) for the classifier."""
     _, generator, discriminator = trained.optimizers
     noise = torch.randn(2, len(points), 96).to(points.device)
     made, real, fake = trained.generator(noise[0]), torch.ones(len(points)), torch.zeros(len(points))
     real, fake = real.to(points.device), fake.to(points.device)
-    found = functional.binary_cross_entropy_with_logits
+    entropy = functional.binary_cross_entropy_with_logits
     discriminator.zero_grad()
-    told = found(trained.discriminator(points), real) + found(trained.discriminator(made.detach()), fake)
-    told.backward()
+    loss = entropy(trained.discriminator(points), real) + entropy(trained.discriminator(made.detach()), fake)
+    loss.backward()
     _step_together(discriminator)
     generator.zero_grad()
     trained.use(generated=True)
-    hidden = found(trained.discriminator(made), real) + GENERATED * undecided(trained.classifier(made)[1])
+    hidden = entropy(trained.discriminator(made), real) + GENERATED * undecided(trained.classifier(made)[1])
     trained.use(generated=False)
     hidden.backward()
     _step_together(generator)

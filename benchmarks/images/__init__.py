@@ -1,1 +1,1 @@
-"""ReSeND's evaluation on images: does an image belong to one of the known classes?"""
+"""Evaluation and training of ReSeND: does an image belong to one of the known classes?"""

@@ -1,7 +1,7 @@
 """`python -m benchmarks resend`: the evaluation of ReSeND on its image lists, with baselines.
 
-The images of a support list are examples of the known classes; each image of a target list is known or unknown. Without
---data-root, images are drawn, and a small encoder and relation network are trained once.
+The images of a support list are examples of the known classes. The target list has images of known and of unknown
+classes. Without --data-root, the command draws images and trains a small encoder and relation network once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from benchmarks.images.encoders import embed, find_encoder, read_system
 from benchmarks.images.evaluation import (
     CONVENTION,
     Measured,
-    draw_failures,
     few_shot,
     known_classes,
     learned,
@@ -58,7 +57,7 @@ Read = tuple[Setting, ImageList, ImageList, list[str]]  # setting, support, targ
 
 
 def places(args: argparse.Namespace) -> tuple[Path, Path | None, Path | None]:
-    """Folder of images, folder of lists (None: made from folders), and list or folder of base classes."""
+    """Folder of the images, folder of the lists (None: classes are folders), and list or folder of the base classes."""
     if args.root is None:
         if args.lists or args.dataset not in (None, "PACS_DG") or args.unknown:
             words = f"{args.dataset or 'PACS_DG'} with --lists {args.lists}"
@@ -67,7 +66,9 @@ def places(args: argparse.Namespace) -> tuple[Path, Path | None, Path | None]:
         return place / "data", place / "lists", args.base or place / "lists/ImageNet/train.txt"
     for option, folder in (("--data-root", args.root), ("--lists", args.lists)):
         if folder is not None and not folder.is_dir():
-            raise InputError(f"{option}: there is no folder {folder}; expected one as benchmarks/README.md says")
+            raise InputError(
+                f"{option}: there is no folder {folder}; expected the folder that benchmarks/README.md describes"
+            )
     if args.lists is None and args.dataset is not None:
         raise InputError(
             f"--dataset {args.dataset} needs --lists; without lists, --data-root is read as DOMAIN/CLASS/IMAGE"
@@ -91,7 +92,7 @@ def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator
     """The relation network (None if the encoder has none), the encoder, and notes on them."""
     relation, notes = None, list[str]()
     if args.checkpoint is not None and args.encoder is not None:
-        raise InputError("--checkpoint and --encoder are given together; a checkpoint has an encoder. Remove one")
+        raise InputError("--checkpoint and --encoder are given together. A checkpoint has its own encoder. Remove one")
     if args.checkpoint is not None:
         relation, images = read_system(args.checkpoint, args.network)
     elif args.encoder is not None:
@@ -103,7 +104,7 @@ def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator
         relation, images = read_system(small_system(base, folder, args.progress))
         notes = [f"!!! A SMALL NETWORK, {SMALL} AT 48 x 48 PIXELS, trained for a minute on outlines: {folder}"]
     else:
-        raise InputError("no encoder; expected --checkpoint DIR, the published files, or --encoder NAME")
+        raise InputError("there is no encoder. Expected --checkpoint DIR (published files) or --encoder NAME. Give one")
     device = find_device(args.device)
     images.network.to(device)
     if relation is not None:
@@ -147,7 +148,6 @@ def run(args: argparse.Namespace) -> None:
         fitted = KnownClasses.from_embeddings(features(base.paths), names, images.identity)
     compared = learned(fitted, relation, args.families)
     rows, lines, records = list[Measured](), list[str](), list[dict[str, Any]]()
-    shown: tuple[Any, ...] | None = None
     for setting, support, target, warnings in read:
         counted = counts(support, target)
         differ = counted.differences(setting.published) if args.root and setting.published else []
@@ -159,22 +159,15 @@ def run(args: argparse.Namespace) -> None:
         taken = few_shot(support.labels, args.few_shot, args.replacement, args.seed)
         known = known_classes(support, everything, taken, images)
         methods = ways(compared, args.evaluators, args.nnk, len(known.names) > 1)
-        measured, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
-        rows += measured
+        rows += measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
         record = {
             "setting": setting.title,
             "counts": asdict(counted),
             "published": setting.published and asdict(setting.published),
         }
         records.append(record | {"differs": differ, "notes": warnings})
-        shown = shown or (setting, judged, target, tested, support, everything)
     path = write_json(args.out / f"{stem(args)}.json", report(args, images, notes, records, rows))
-    files = [path]
-    if args.pictures and shown:
-        setting, judged, *parts = shown
-        name = next(iter(judged))
-        files.append(draw_failures(path.with_suffix(".png"), f"{setting.title}, {name}", judged[name], *parts))
-    print(*notes, *lines, f"encoder: {images.identity}", CONVENTION, "", table(rows), "", *files, sep="\n")
+    print(*notes, *lines, f"encoder: {images.identity}", CONVENTION, "", table(rows), "", path, sep="\n")
 
 
 def report(
@@ -218,33 +211,38 @@ def stem(args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     about = "ReSeND's evaluation on its image lists, with baselines"
-    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache", "no_pictures")
+    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
     add("--dataset", choices=DATASETS, help="data set of the lists (default: PACS_DG)")
     add("--source", help="one source of the data set (default: all)")
     add("--target", help="one target of the data set (default: all)")
     add("--data-root", dest="root", type=Path, help="folder of the images in the lists; without it, drawn images")
-    words = "folder with <data set>/<list>.txt; without it, --data-root has DOMAIN/CLASS/IMAGE"
+    words = "folder with <data set>/<list>.txt; without it, the layout of --data-root is DOMAIN/CLASS/IMAGE"
     add("--lists", type=Path, help=words)
     words = "without lists: classes to leave out of the support"
     add("--unknown", nargs="+", default=[], metavar="CLASS", help=words)
-    add("--checkpoint", type=Path, help="folder of the published files, or of benchmarks resend_train")
+    add("--checkpoint", type=Path, help="folder of the published files, or output folder of benchmarks resend_train")
     add("--network", choices=NETWORKS, default="resnet18", help="network of published files (default: %(default)s)")
     add(
         "--encoder",
         help="instead of a checkpoint: a network of timm, for example resnet50, or open_clip:MODEL/PRETRAINED",
     )
-    add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
+    add("--weights", type=Path, help="a file with weights of the encoder, instead of the published weights")
     add("--base", type=Path, help="a list or a folder of images of base classes, for --families")
     words = "comparators to fit to --base (default: whitened)"
     add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help=words)
-    words = "representation of a class (default: its mean)"
+    words = "how a class is represented (default: prototypes, its mean)"
     add("--evaluators", nargs="+", choices=EVALUATORS, default=["prototypes"], help=words)
     add("--nnk", type=int, default=1, help="prototypes per class, or neighbors (default: %(default)s)")
     add("--few-shot", type=int, help="support images per class (default: all)")
-    add("--without-replacement", dest="replacement", action="store_false", help="--few-shot draws no image twice")
-    add("--skip-missing", action="store_true", help="leave out missing images, and report their number")
+    add(
+        "--without-replacement",
+        dest="replacement",
+        action="store_false",
+        help="draw each image at most once for --few-shot",
+    )
+    add("--skip-missing", action="store_true", help="continue without missing images, and report their number")
     args = parser.parse_args(argv)
     args.cache = args.cache or own_folder("benchmarks")
     return options.finish(lambda: run(args))

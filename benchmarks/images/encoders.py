@@ -30,12 +30,12 @@ COMPARATOR, ENCODER, WHAT = "comparator.safetensors", "encoder.safetensors", "im
 
 
 def new_network(name: str, pretrained: bool = False, seed: int = 0) -> nn.Module:
-    """A network of timm without its classifier; raises what `timm_network` raises."""
+    """A network of timm without its classifier. Raises the errors of `timm_network`."""
     return timm_network(PUBLISHED.get(name, name), pretrained, seed, num_classes=0)
 
 
 def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
-    """An encoder by name, with its published weights or those of a file.
+    """An encoder by name, with its published weights or with weights from a file.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
         "resnet18" or "resnet50" (torchvision's ImageNet weights), any network of timm, or an image encoder of open_clip
         as "open_clip:MODEL/PRETRAINED".
     weights : Path, optional
-        Weights file; a classifier in it is ignored, all other keys must match.
+        File with weights. Weights of a classifier are ignored; all other keys must match.
     """
     if name.startswith(CLIP):
         return _clip_tower(name, weights)
@@ -54,7 +54,7 @@ def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
 
 
 def of_network(network: Any, name: str, side: int | None = None) -> ImageFeatures:
-    """A network of timm with the paper's preprocessing: images are resized to a square, without keeping proportions."""
+    """A network of timm with the preprocessing of the paper, which resizes images to a square."""
     config = network.pretrained_cfg
     side = side or (SIDE if name.partition(".")[0] in PUBLISHED else config["input_size"][-1])
     prepare = partial(prepared_image, side=side, mean=config.get("mean", MEAN), spread=config.get("std", SPREAD))
@@ -99,7 +99,7 @@ def save_system(folder: Path, comparator: Comparator, network: nn.Module, name: 
 
 
 def read_system(path: Path, network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
-    """Comparator and encoder of a folder by `benchmarks resend_train`, or of published files."""
+    """Read comparator and encoder from the output folder of `benchmarks resend_train`, or from published files."""
     if not (path / COMPARATOR).is_file():
         return read_released(path, network)
     with loaded_arrays(path / ENCODER, WHAT) as (header, arrays):
@@ -126,7 +126,10 @@ def embed(
     cache: Path | None = None,
     progress: bool = False,
 ) -> np.ndarray:
-    """Features (n, d) float32 of images; cached ones are not computed again. Raises `InputError` with the file."""
+    """Features (n, d) float32 of images, from the cache if possible.
+
+    Raises `InputError` for features that are not finite.
+    """
     key = sha256(repr([encoder.identity, getattr(encoder.prepare, "keywords", "")]).encode()).hexdigest()
     store = None if cache is None else ArrayStore(cache / "images" / key[:16], encoder.dim)
     features = np.empty((len(paths), encoder.dim), dtype=np.float32)
@@ -150,7 +153,7 @@ def embed(
 
 
 def photograph(path: Path) -> Any:
-    """Decode an image as RGB. Raises `FileError` for a file that is no image or is too large."""
+    """Decode an image as RGB. Raises `FileError` for another kind of file, and for an image that is too large."""
     with opened(path) as image:
         return image.convert("RGB")
 

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.images.encoders import photograph, tolerant
 from benchmarks.images.lists import ImageList, Setting
 from benchmarks.threedos.intervals import metric_intervals
-from openshape_ood import plots
 from openshape_ood.comparison import Comparator, Cosine
 from openshape_ood.comparison.released import ImageFeatures
 from openshape_ood.comparison.training import fit_comparator
 from openshape_ood.comparison.vocabulary import overlaps
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics, published_fpr95
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty_map.colors import BLUE, ORANGE
-from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
-from openshape_ood.plots.canvas import title as set_title
-from openshape_ood.scoring import Judgement, Method, judge
+from openshape_ood.scoring import Method, judge
 
-COUNT, PAIRS = 12, 6  # failures per kind; pairs per row
-HEIGHT = 1.75  # inches per row
-Side = tuple[Path, str, str]  # an image, its title and the title's color
-Block = tuple[str, Sequence[tuple[Side, Side]]]  # a title and its pairs
 CONVENTION = (
-    "A known image is positive. FPR95 is the fraction of unknown images accepted when 95 % of the known ones are, at "
-    "the threshold nearest to 95 % (published), or interpolated on the curve."
+    "Known images are positive. FPR95 is the fraction of unknown images that is accepted if 95 % of the known images "
+    "are: at the threshold nearest to 95 % (published), or interpolated on the curve."
 )
 
 
@@ -55,8 +45,8 @@ class Measured:
 def few_shot(labels: np.ndarray, shots: int | None, replacement: bool, seed: int) -> np.ndarray:
     """Indices of the support images to use: all, or `shots` per class.
 
-    With replacement, as published, an image may be drawn twice. Without it, a class with fewer images gives all of
-    them. The draw of a class depends only on the seed and the index of its label.
+    With replacement, as published, an image may be drawn twice. Without replacement, all images of a class with too few
+    are used. The random draw of a class depends only on the seed and the index of its label.
     """
     if shots is None:
         return np.arange(len(labels))
@@ -82,7 +72,7 @@ def learned(base: KnownClasses | None, relation: Comparator | None, families: Se
 def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, many: bool) -> dict[str, Method]:
     """Title -> method, for every comparator and evaluator.
 
-    A relation network also gets the softmax, the published score, if there are two classes or more.
+    With two classes or more, a relation network is also scored by softmax, the published score.
     """
     settings: dict[str, dict[str, Any]] = {
         "prototypes": {},
@@ -103,12 +93,12 @@ def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, 
 def measure(
     setting: Setting, target: ImageList, rows: np.ndarray, known: KnownClasses, labels: np.ndarray, draws: int,
     methods: Mapping[str, Method],
-) -> tuple[list[Measured], dict[str, Judgement]]:  # fmt: skip
-    """Figures and scores of every method on the target's features (n, d); labels (k,): those of the known classes."""
+) -> list[Measured]:  # fmt: skip
+    """Figures of every method on the features (n, d) of the target. labels (k,): labels of the known classes."""
     is_known = np.isin(target.labels, labels)
-    measured, judged = list[Measured](), dict[str, Judgement]()
+    measured = list[Measured]()
     for name, method in methods.items():
-        judged[name] = result = judge(rows, known, method)
+        result = judge(rows, known, method)
         sides = result.novelty[is_known], result.novelty[~is_known]
         figures = ood_metrics(*sides)
         predicted, true = labels[result.nearest[is_known]], target.labels[is_known]
@@ -120,7 +110,7 @@ def measure(
                 {metric: span for metric, span in intervals.items() if metric in ("auroc", "fpr95")},
             )
         )  # fmt: skip
-    return measured, judged
+    return measured
 
 
 def overlap_notes(base: Sequence[str], classes: Sequence[str]) -> list[str]:
@@ -131,67 +121,3 @@ def overlap_notes(base: Sequence[str], classes: Sequence[str]) -> list[str]:
     some = ", ".join(f"{name} (is {other})" for name, other in list(same.items())[:6]) + ", …" * (len(same) > 6)
     note = f"{len(same)} base classes are also classes of support or target, and therefore not novel: {some}"
     return [note] if same else []
-
-
-def draw_failures(
-    path: Path,
-    title: str,
-    judged: Judgement,
-    target: ImageList,
-    rows: np.ndarray,
-    support: ImageList,
-    known: np.ndarray,
-) -> Path:
-    """Draw the worst images, each next to the nearest example of its predicted class.
-
-    rows (n, d) and known (m, d): features of target and support.
-    """
-    is_known, labels = np.isin(target.labels, support.labels), np.unique(support.labels)
-    keeps = np.quantile(judged.novelty[is_known], 0.95)
-
-    def pair(i: int) -> tuple[Side, Side]:
-        taken = int(labels[judged.nearest[i]])
-        near = _nearest(rows[i], known, np.flatnonzero(support.labels == taken))
-        verdict, color = ("accepted", ORANGE) if judged.novelty[i] <= keeps else ("rejected", BLUE)
-        text = f"{short(target.names[int(target.labels[i])], 16)}\n{number(judged.novelty[i])}, {verdict}"
-        return (target.paths[i], text, color), (support.paths[near], f"for {short(support.names[taken], 14)}", GREY)
-
-    order = np.argsort(judged.novelty, kind="stable")
-    sides = {
-        "Unknown images with the lowest novelty": order[~is_known[order]],
-        "Known images with the highest novelty": order[::-1][is_known[order[::-1]]],
-    }
-    pairing = ", each next to the nearest example of its predicted class"
-    blocks = [(kind + pairing, [pair(i) for i in images[:COUNT].tolist()]) for kind, images in sides.items()]
-    heading = f"{title}: novelty up to {number(float(keeps))} keeps 95 % of the known images"
-    return _draw_pairs(path, heading, blocks)
-
-
-def _draw_pairs(path: Path, heading: str, blocks: Sequence[Block]) -> Path:
-    """Write a sheet of image pairs, one block per title."""
-    rows = [max(1, -(-len(pairs) // PAIRS)) for _, pairs in blocks]
-    figure = new_figure((16, 0.8 + HEIGHT * sum(rows) + 0.5 * len(rows)))
-    figure.suptitle(heading, fontsize=11, **PLAIN)
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
-    for part, (text, pairs), n in zip(parts, blocks, rows, strict=True):
-        part.suptitle(text, fontsize=11, fontweight="bold", **PLAIN)
-        # every third column is a gap
-        axes = part.subplots(n, 3 * PAIRS, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * PAIRS})
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for places, pair in zip(axes.reshape(-1, 3), pairs, strict=False):
-            for ax, (shown, words, color) in zip(places, pair, strict=False):
-                _show(shown, ax)
-                set_title(ax, words, fontsize=8.5, color=color)
-    return plots.save(figure, path, dpi=100)
-
-
-def _show(path: Path, ax: Any) -> None:
-    with tolerant():
-        ax.imshow(np.asarray(photograph(path).resize((160, 160))))
-
-
-def _nearest(row: np.ndarray, known: np.ndarray, places: np.ndarray) -> int:
-    """The index in `places` whose row of `known` has the largest cosine with `row`."""
-    norms = np.linalg.norm(known[places], axis=1)
-    return int(places[(known[places] @ row / np.where(norms > 0, norms, 1)).argmax()])

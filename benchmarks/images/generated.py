@@ -1,7 +1,7 @@
-"""A generated image set in the layout of PACS_DG, with lists: outlines drawn in four styles, and base classes.
+"""Generated images in the layout of PACS_DG, with lists: drawings of outlines in four styles.
 
-It has ten named outlines, six of them known; base classes are random outlines. The set is for trying the commands:
-its figures say little about photographs.
+There are ten named outlines, of which six are known. Base classes are random outlines. The images are for trying the
+commands; figures on them are not valid for photographs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from openshape_ood.storage import replacing
 SIDE, BASE = 64, 40
 KNOWN, LABELS_FROM = 6, 3  # number of known classes; first label, which need not be 0
 DOMAINS = {"ArtPainting": "art_painting", "Cartoon": "cartoon", "Photo": "photo", "Sketch": "sketch"}
-VERSION = 1  # of the generated images
-# corners of the outlines: x and y as digits from 0 to 9
+VERSION = 1  # increase it if the generated images change
+# corners of the outlines: two digits each, x and y from 0 to 9
 CORNERS = {
     "arrow": "04 54 52 95 58 56 06",
     "house": "05 50 95 85 89 19 15",
@@ -33,7 +33,7 @@ CORNERS = {
 
 
 def generated(cache: Path, per_class: int = 20, per_base: int = 24, seed: int = 0) -> Path:
-    """A cache folder with `data` and `lists`, created if missing."""
+    """Cache folder with `data` and `lists`, which are created if missing."""
     folder = cache / f"resend-images-{VERSION}-{per_class}-{per_base}-{seed}"
     if not folder.is_dir():
         try:

@@ -1,6 +1,6 @@
-"""Data sets of ReSeND's evaluation: settings, published counts, and readers of their image lists.
+"""Data sets of ReSeND's evaluation: settings, published counts, and readers of image lists.
 
-A line of a list is a path in the data folder, a space and an integer label. Classes in the support list are known. The
+A line of a list has a path in the data folder, a space and an integer label. Classes in the support list are known. The
 name of a class is the folder of its first image. Without lists, folders DOMAIN/CLASS/IMAGE are read.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 from openshape_ood.errors import FileError, InputError, UnknownNameError
 from openshape_ood.surfaces.inputs import IMAGES
 
-MOST_LINES = 20_000_000  # of a list
-# first folders that the lists of these data sets leave out
+MOST_LINES = 20_000_000  # most lines of a list
+# first folder of the paths, which the lists of these data sets leave out
 BELOW = {"DomainNet": "DomainNet", "ImageNet": "ImageNet/Data/CLS-LOC/train"}
-SHOWN = 3  # missing images listed by name
-MOST_NAMED = 30  # folders listed by name
+SHOWN = 3  # most missing images listed by name
+MOST_NAMED = 30  # most folders listed by name
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Setting:
-    """One support and one target of a data set, with the names of their lists.
+    """A support and a target of a data set, with the names of their lists.
 
     published: published counts, or None for the user's folders.
     """
@@ -138,7 +138,10 @@ def settings(dataset: str, source: str | None = None, target: str | None = None)
 
 
 def find_list(lists: Path, dataset: str, name: str) -> Path:
-    """<lists>/<dataset>/<name>.txt; case and underscores are ignored. Raises `FileError` unless exactly one exists."""
+    """Path <lists>/<dataset>/<name>.txt, where case and underscores do not matter.
+
+    Raises `FileError` unless exactly one file matches.
+    """
     folder = lists / dataset
     there = sorted(folder.glob("*.txt"))
     same = [path for path in there if _plain(path.stem) == _plain(name)]
@@ -173,9 +176,9 @@ def read_list(path: Path, root: Path, skip_missing: bool = False) -> tuple[Image
             f"paths relative to {root}. Check --data-root, or leave them out with --skip-missing"
         )
     if not rows:
-        raise InputError(f"{path} has no image that is there; expected lines of a path and a label")
+        raise InputError(f"{path} lists no existing image. Expected lines of a path and a label. Check --data-root")
     paths, labels = zip(*rows, strict=True)
-    times = Counter(names.values())  # folders of two classes may have the same name
+    times = Counter(names.values())  # two classes may have folders of the same name
     shown = {c: names[c] if times[names[c]] == 1 else f"{names[c]} ({c})" for c in sorted(set(labels))}
     return ImageList(paths, np.array(labels), shown), len(missing)
 
@@ -193,7 +196,7 @@ def _lines(path: Path, root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _parsed(line: str, where: str, dataset: str, root: Path) -> tuple[Path, int]:
-    """File and label of a line. The path may have spaces, and must stay inside the root."""
+    """File and label of a line. The path may have spaces, and must be inside the root."""
     parts = re.fullmatch(r"\s*(.*?)\s+([+-]?\d{1,9})\s*", line)
     relative = PurePosixPath(parts[1].lstrip("/") if parts else "")
     if parts is None or not relative.parts:
@@ -228,7 +231,7 @@ def read_setting(
 
 
 def _one_sided(support: ImageList, target: ImageList) -> str:
-    """ "known" or "unknown" if all images of the target are, else ""."""
+    """Result: "known" if all images of the target are known, "unknown" if all are unknown, else ""."""
     known = np.isin(target.labels, support.labels)
     return "known" if known.all() else "" if known.any() else "unknown"
 
@@ -252,14 +255,14 @@ def listed(path: Path, root: Path, skip_missing: bool = False) -> tuple[ImageLis
 def folder_settings(
     root: Path, unknown: Sequence[str] = (), source: str | None = None, target: str | None = None
 ) -> list[tuple[Setting, ImageList, ImageList]]:
-    """Settings from folders DOMAIN/CLASS/IMAGE: each domain in turn is the target, all others are the support.
+    """Settings from folders DOMAIN/CLASS/IMAGE. Each domain is a target once, with all other domains as the support.
 
     Parameters
     ----------
     unknown : sequence of str
         Classes to leave out of the support.
     source, target : str, optional
-        Domain to use as the support, and as the target.
+        The only domain of the support, and the only target.
 
     Raises
     ------
@@ -307,7 +310,7 @@ def check_listed(given: Sequence[str], option: str, there: Collection[str]) -> N
 
 
 def _images(folder: Path) -> list[Path]:
-    """Images in path order, without hidden files and without following links to folders."""
+    """Images sorted by path. Hidden files and links to folders are ignored."""
     images = list[Path]()
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))

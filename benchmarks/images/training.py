@@ -1,9 +1,10 @@
 """`python -m benchmarks resend_train`: joint training of an image encoder and a relation network, as in ReSeND.
 
-Training data are a list or folders of images of base classes; without them, generated outlines. Pairs, loss, the check
-for collapse and resuming are in `openshape_ood.comparison.training`. Augmentation is random and depends only on seed,
-process and step. `torchrun --nproc-per-node N -m benchmarks resend_train` divides the pairs among N processes, with
-nccl if each has a GPU, else with gloo. Batch statistics are per process on the CPU, and synchronized on GPUs.
+Training data are a list or folders of images of base classes, or generated outlines. Pairs, loss, the check for
+collapse, and resuming are in `openshape_ood.comparison.training`. The random augmentation depends only on seed, process
+and step. `torchrun --nproc-per-node N -m benchmarks resend_train` divides the pairs among N processes, with nccl if
+each has a GPU, else with gloo. Batch normalization uses the batch of each process on the CPU, and the whole batch on
+GPUs.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ class ImageRecipe(Recipe):
     side : int
         Pixels per side of the network's input.
     supervised : int
-        Steps of classifier training before. From random weights, hardly any pair is learned; the paper's encoder was
-        trained on ImageNet.
+        Steps of a classifier training before the joint training. The paper's encoder was trained on ImageNet; from
+        random weights, hardly any pair is learned.
     """
 
     lars: bool = False
@@ -113,7 +114,7 @@ class ImageRecipe(Recipe):
 
 
 def published() -> ImageRecipe:
-    """The paper's settings, for 16 processes of 256 pairs. They collapse from random weights, or with few pairs."""
+    """Settings of the paper, for 16 processes of 256 pairs. From random weights or with few pairs they collapse."""
     return ImageRecipe(
         width=768, depth=4, heads=12, std=0.02, steps=13_000, pairs=4096, negatives=20, rate=0.008, decay=5e-4,
         warm_up=500 / 13_000, optimizer="sgd", lars=True, zero_head=False, center=False, constant=True,
@@ -141,9 +142,9 @@ class System(nn.Module):
 
 
 class Steps(torch.utils.data.Dataset[Batch]):
-    """Image pairs of each step; a step always has the same pairs, in any process.
+    """Image pairs of each step. A step of a process always has the same pairs.
 
-    stats: mean and standard deviation per channel; share: rank and number of processes.
+    stats: mean and standard deviation per channel; share: rank of the process, and number of processes.
     """
 
     def __init__(
@@ -182,14 +183,14 @@ class Steps(torch.utils.data.Dataset[Batch]):
             return self.stacked(first), self.stacked(second), torch.from_numpy(different)
 
     def stacked(self, rows: Any) -> Tensor:
-        """Augmented images (n, 3, h, w) of some rows; uses torch's global generator."""
+        """Augmented images (n, 3, h, w) with these indices; uses torch's global random generator."""
         paths = [self.images.paths[int(row)] for row in rows]
         with tolerant():
             return torch.stack([self.changed(photograph(path)) for path in paths])
 
 
 def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -> None:
-    """Train the encoder in place as a classifier of the base classes, identically in every process."""
+    """Train the encoder in place as a classifier of the base classes. All processes compute the same weights."""
     images, total = steps.images, steps.recipe.supervised
     labels = torch.from_numpy(np.unique(images.labels, return_inverse=True)[1])
     with torch.random.fork_rng(devices=[]):
@@ -209,7 +210,7 @@ def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -
 
 
 def feed(steps: Steps, workers: int, device: torch.device) -> Callable[[int], Batch]:
-    """Function step -> batch, for consecutive steps from any first one; `workers` processes prepare batches ahead."""
+    """Function step -> batch, for consecutive steps with any first step. `workers` processes prepare batches ahead."""
     coming = list[Iterator[Batch]]()
 
     def batch(step: int) -> Batch:
@@ -233,9 +234,9 @@ def train_system(
     device: str | None = "cpu",
     report: Callable[[Progress], None] | None = None,
 ) -> Comparator:
-    """Train a network of timm in place, and a relation network on its features; process 0 writes both.
+    """Train a network of timm in place, and a relation network on its features. Process 0 writes both.
 
-    Raises `InputError` if the training has collapsed at its end. Only its state is written then.
+    Raises `InputError` if the training has collapsed at its end. In this case only its state is written.
     """
     from timm.optim import Lars
 
@@ -258,7 +259,7 @@ def train_system(
         network = nn.parallel.DistributedDataParallel(network)
     lars = Lars(decayed(network, recipe), lr=recipe.rate, momentum=0.9, always_adapt=True) if recipe.lars else None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollapseWarning)  # the report shows it, and the end raises an error
+        warnings.simplefilter("ignore", CollapseWarning)  # shown by the report; an error is raised at the end
         history = train(
             network, feed(steps, workers, where), recipe, folder, digest.hexdigest(), None if rank else report,
             optimizer=lars, keeps=rank == 0,
@@ -303,7 +304,7 @@ def run(args: argparse.Namespace) -> None:
         encoder.requires_grad_(True)
         show = rank == 0 and args.progress
         if show:
-            skipped = f", {missing:,} not there" if missing else ""
+            skipped = f", {missing:,} missing" if missing else ""
             print(f"{len(images):,} images of {len(images.names)} classes{skipped}; {world} processes", file=sys.stderr)
         shown = reporter(recipe.steps) if show else None
         path, board = (args.log_file, args.tensorboard) if rank == 0 else (None, None)
@@ -340,7 +341,7 @@ def logged(take: Take, then: Callable[[Progress], None] | None) -> Callable[[Pro
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status, 1 also for a collapsed training."""
+    """Run the command; returns its exit status, which is 1 for a collapsed training."""
     about = "joint training of an image encoder and a relation network on a list of base classes"
     parser = options.parser("resend_train", about, "device", "cache", "log_file", "tensorboard", workers=0)
     parser.set_defaults(out=Path("results/resend"))
@@ -355,16 +356,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=Path,
         help="folder of the images in the list; without it, generated outlines",
     )
-    parser.add_argument("--skip-missing", action="store_true", help="leave out missing images")
+    parser.add_argument("--skip-missing", action="store_true", help="continue without missing images")
     parser.add_argument("--encoder", help=f"a network of timm (default: resnet18; {SMALL} for generated outlines)")
     parser.add_argument("--weights", type=Path, help="a file with the encoder's initial weights")
     parser.add_argument("--untrained", action="store_true", help="start the encoder from random weights")
     parser.add_argument("--published", action="store_true", help="use the paper's settings as defaults")
     for one in fields(ImageRecipe):
-        if one.name not in ("center", "akin", "whiten", "turned"):  # settings for embeddings only
+        if one.name not in ("center", "akin", "whiten", "turned"):  # these settings are for embeddings
             kind: Any = type(one.default)
             how = {"type": kind, "metavar": kind.__name__.upper()}
             how = {"action": argparse.BooleanOptionalAction} if kind is bool else how
             parser.add_argument(options.flag(one.name), default=None, help=f"(default: {one.default})", **how)
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args), kept="; the same command resumes from the last saved step")
+    return options.run(parser, run, argv, kept="; the same command resumes from the last saved step")

@@ -1,6 +1,7 @@
-"""`python -m benchmarks calls`: calls of a prepared pipeline and of its encoder alone; a long stream of embeddings.
+"""`python -m benchmarks calls`: time of calls of a prepared pipeline and of its encoder, and of a stream of embeddings.
 
-Times are CPU seconds, measured in turns. Memory growth is from the first tenth to the end.
+Times are CPU seconds; calls of pipeline and encoder alternate. Memory growth is measured from the end of the first
+tenth of the calls to the end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks import options
-from benchmarks.performance.harness import MIB, in_turns, machine, memory, versions
+from benchmarks.performance.harness import MIB, in_turns, least_seconds, machine, memory, versions
 from benchmarks.report.output import write_json
 from openshape_ood import NoveltyPipeline, ShapeEncoder
 from openshape_ood.encoders.protocols import Embeddings
@@ -34,8 +35,8 @@ def called(pipeline: NoveltyPipeline, encoder: ShapeEncoder, count: int) -> dict
     """Milliseconds per call of pipeline and encoder over `count` calls, and memory growth in MiB."""
     cloud = sample("guitar", POINTS, seed=1)
     contenders = {
-        "pipeline": lambda: _seconds(lambda: pipeline(cloud)),
-        "encoder": lambda: _seconds(lambda: encoder.encode([cloud], up="y")),
+        "pipeline": lambda: least_seconds(lambda: pipeline(cloud), 1),
+        "encoder": lambda: least_seconds(lambda: encoder.encode([cloud], up="y"), 1),
     }
     in_turns(contenders, max(1, count // 10))
     before = resident()
@@ -46,12 +47,6 @@ def called(pipeline: NoveltyPipeline, encoder: ShapeEncoder, count: int) -> dict
     }
     ratio = float(np.median(np.divide(seconds["pipeline"], seconds["encoder"])))
     return figures | {"ratio": ratio, "growth_mib": resident() - before}
-
-
-def _seconds(call: Any) -> float:
-    start = process_time()
-    call()
-    return process_time() - start
 
 
 def streamed(pipeline: NoveltyPipeline, rows: int) -> dict[str, float]:
@@ -78,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
     calls, stream = called(pipeline, encoder, args.calls), streamed(pipeline, args.rows)
     rows = [(name, *(f"{calls[name][key]:.2f}" for key in ("median_ms", "p99_ms"))) for name in ("pipeline", "encoder")]
     print(options.grid((f"{args.calls:,} calls", "median, CPU ms", "99th percentile"), rows))
-    print(f"\nratio in a turn {calls['ratio']:.2f}, memory {calls['growth_mib']:+.1f} MiB")
+    print(f"\npipeline / encoder, median ratio {calls['ratio']:.2f}, memory {calls['growth_mib']:+.1f} MiB")
     print(f"stream of {stream['rows']:,}: {stream['seconds']:.1f} CPU s, memory {stream['growth_mib']:+.1f} MiB")
     settings = {"model": args.model, "threads": args.threads, "known": KNOWN, "points": POINTS, "calls": args.calls}
     report = {"settings": settings, "calls": calls, "stream": stream}
@@ -89,6 +84,7 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = options.parser("calls", "calls of a prepared pipeline and of its encoder alone", "model", "threads")
-    options.add_numbers(parser, calls=(2000, "calls with one shape each"), rows=(100_000, "embeddings of the stream"))
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    options.add_numbers(
+        parser, calls=(2000, "number of calls, with one shape each"), rows=(100_000, "embeddings in the stream")
+    )
+    return options.run(parser, run, argv)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks engines`: generated meshes embedded by both engines of `openshape-ood embed`, and compared.
+"""`python -m benchmarks engines`: embed generated meshes by both engines of `openshape-ood embed`, and compare them.
 
 With --kill, one of Ray's two workers gets SIGKILL after a third of the shapes. Each engine runs in its own process. Its
 memory is the sum over all child processes, with shared pages counted once (Linux).
@@ -25,7 +25,7 @@ from benchmarks.report.output import write_json
 from openshape_ood.errors import OpenShapeError
 
 ENGINES = ("local", "ray")
-BROKEN = 5  # files that cannot be read
+BROKEN = 5  # number of invalid files
 
 
 def write_shapes(folder: Path, count: int, seed: int) -> None:
@@ -50,7 +50,7 @@ class Steps:
             os.kill(process, signal.SIGKILL)
 
     def steady(self) -> float | None:
-        """Shapes per second between the first and the last call, that is without the start; None for fewer than two."""
+        """Shapes per second from the first to the last call, without the start; None for fewer than two calls."""
         if len(self.times) < 2:
             return None
         (first, before), (last, after) = self.times[0], self.times[-1]
@@ -85,7 +85,7 @@ def count_rows(table: Path) -> dict[str, int]:
 
 
 def largest_difference(tables: Sequence[Path]) -> float:
-    """Largest absolute difference of the embeddings in two tables. Raises `OpenShapeError` if their ids differ."""
+    """Largest absolute difference between embeddings of two tables. Raises `OpenShapeError` if their ids differ."""
     from openshape_ood.embedding_store import read_embeddings
 
     a, b = (
@@ -93,7 +93,7 @@ def largest_difference(tables: Sequence[Path]) -> float:
         for table in tables
     )
     if a.keys() != b.keys():
-        raise OpenShapeError("the engines embedded different shapes")
+        raise OpenShapeError("the engines embedded different shapes; expected the same ids in both tables")
     return max(float(np.abs(a[id] - b[id]).max()) for id in a)
 
 
@@ -132,7 +132,6 @@ def run(args: argparse.Namespace) -> int:
         difference = largest_difference([folder / name for name in ENGINES])
     print(table(results))
     print(f"\nlargest difference of unit embeddings: {difference:.1e}")
-    args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(args, name) for name in ("count", "workers", "kill", "seed")}
     report = {"benchmark": "engines", **settings, "broken": BROKEN, "cores": os.cpu_count()}
     report |= {"versions": versions("torch", "numpy", "pyarrow", "ray"), "largest_difference": difference}
@@ -142,10 +141,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status, 1 also if a row is missing or duplicate."""
-    parser = options.parser("engines", "generated meshes embedded by both engines of openshape-ood embed", "seed")
+    """Run the command; returns its exit status, which is 1 if a row is missing or duplicate."""
+    parser = options.parser(
+        "engines", "embed generated meshes by both engines of openshape-ood embed, and compare", "seed"
+    )
     parser.add_argument("--count", type=int, default=5000, help="number of meshes")
     parser.add_argument("--workers", type=int, default=2, help="workers of Ray, one core each")
     parser.add_argument("--kill", action="store_true", help="kill one of Ray's workers after a third of the shapes")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

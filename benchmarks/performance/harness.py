@@ -1,7 +1,7 @@
-"""Tools for comparing functions: turns, clocks, medians and ratios, memory, fresh processes.
+"""Tools for comparing functions by time and memory.
 
-Contenders are measured in turns (A B C A B C ...), so that a slow phase of the machine affects all of them. Figures are
-medians over the turns, also of ratios within a turn. `apart` runs a function in a fresh process, for its peak memory.
+Contenders run in turns (A B C A B C ...), so a slow phase of the machine affects all of them. Figures are medians over
+the turns. Ratios are computed within each turn. `apart` measures the peak memory of a function in a fresh process.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Clock:
         self._marks: list[tuple[str, Any]] = [("", self._now())]
 
     def mark(self, stage: str) -> None:
-        """Record the end of a stage; the times of a repeated stage add up."""
+        """Record the end of a stage. If a stage is repeated, its times are added."""
         self._marks.append((stage, self._now()))
 
     def seconds(self) -> dict[str, float]:
@@ -62,7 +62,7 @@ class Clock:
 class CpuClock(Clock):
     """CPU seconds of this process, for a machine that is not idle.
 
-    For one thread only: several threads also spend CPU time while they wait for each other.
+    Use it with one thread only, because several threads also take CPU time while they wait for each other.
     """
 
     def _now(self) -> Any:
@@ -70,10 +70,7 @@ class CpuClock(Clock):
 
 
 class CudaClock(Clock):
-    """Seconds between marks in the stream of a GPU, without synchronization.
-
-    Not tested: no figure has been measured with it yet.
-    """
+    """Seconds between marks in the stream of a GPU, without synchronization. It was never tested on a GPU."""
 
     def __init__(self) -> None:
         import torch
@@ -114,7 +111,7 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class Turns:
-    """Contender -> turns, each stage -> seconds; turn i of all contenders was measured together."""
+    """Contender -> one mapping from stage to seconds per turn. Turn i of all contenders was measured together."""
 
     seconds: Mapping[str, Sequence[Mapping[str, float]]]
 
@@ -126,7 +123,7 @@ class Turns:
         return list(self.seconds[contender][0])
 
     def of(self, contender: str, stages: Sequence[str] = ()) -> np.ndarray:
-        """Sum of a contender's seconds (turns,) over some stages. Default: all stages."""
+        """Seconds (turns,) of a contender, summed over some stages. Default: all stages."""
         chosen = stages or self.stages(contender)
         return np.array([sum(turn[stage] for stage in chosen) for turn in self.seconds[contender]])
 
@@ -139,7 +136,7 @@ class Turns:
 
 
 def in_turns(contenders: Mapping[str, Callable[[], T]], repeats: int, say: str = "") -> dict[str, list[T]]:
-    """Results of every contender, run in turns, `repeats` times; `say` names the run on stderr."""
+    """Run all contenders in turns, `repeats` times; returns their results. say: name of the run, shown on stderr."""
     results: dict[str, list[T]] = {name: [] for name in contenders}
     for i in range(repeats):
         for name, run in contenders.items():
@@ -154,7 +151,7 @@ def take_turns(
 ) -> Turns:
     """Run each pass once to warm up, then `repeats` times in turns.
 
-    repeats None: as many turns as fit into `seconds`, 3 to 25.
+    None: as often as fits into `seconds`, 3 to 25 times.
     """
 
     def timed(name: str) -> dict[str, float]:
@@ -167,6 +164,16 @@ def take_turns(
     in_turns(contenders, 1)
     once = time.perf_counter() - began
     return Turns(in_turns(contenders, repeats or int(min(25, max(3, seconds // max(once, 1e-9))))))
+
+
+def least_seconds(call: Callable[[], object], repeats: int) -> float:
+    """Least CPU seconds of `repeats` calls."""
+    spent = []
+    for _ in range(repeats):
+        start = time.process_time()
+        call()
+        spent.append(time.process_time() - start)
+    return min(spent)
 
 
 def memory(forget: bool = False) -> dict[str, int]:
@@ -182,7 +189,7 @@ def memory(forget: bool = False) -> dict[str, int]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return {"peak": peak, "resident": peak}
     if forget:
-        with suppress(OSError):  # forbidden in some containers, where the peak then includes the imports
+        with suppress(OSError):  # some containers forbid this; the peak then includes the imports
             FORGET.write_text("5", encoding="ascii")
     # not ru_maxrss, because a child inherits it from its parent
     names = {"VmHWM:": "peak", "VmRSS:": "resident", "RssAnon:": "private"}
@@ -254,12 +261,12 @@ def apart(
 
 
 def child(module: str, function: str, given: str) -> None:
-    """Main function of the process of `apart`."""
+    """Main function in the process of `apart`."""
     print(json.dumps(getattr(importlib.import_module(module), function)(*json.loads(given))))
 
 
 def family_of(root: int) -> set[int]:
-    """A process and all its descendants; empty without /proc."""
+    """Ids of a process and all its descendants; empty without /proc."""
     parents: dict[int, list[int]] = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -285,7 +292,7 @@ def memory_of(process: int) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, system, and number of cores busy in the last minute."""
+    """Processor, cores, system, and number of busy cores in the last minute."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -299,7 +306,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def write_meshes(folder: Path, count: int, seed: int, endings: Sequence[str] = ("obj",)) -> list[Path]:
-    """Write generated shapes to `folder`/CATEGORY/; categories and file endings alternate. Returns the paths."""
+    """Write generated shapes to `folder`/CATEGORY/, with alternating categories and file endings; returns the paths."""
     import trimesh
 
     from openshape_ood.synthetic import categories, generate

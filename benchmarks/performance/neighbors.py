@@ -1,7 +1,8 @@
-"""`python -m benchmarks neighbors`: time and memory of the neighbor search, and recall of the approximate one.
+"""`python -m benchmarks neighbors`: time, memory and recall of exact and approximate neighbor search.
 
 The vectors are simulated: clusters of unequal size on the unit sphere, with variance that decreases along the axes as
-in embeddings. The recall holds for these vectors only. Every search runs in its own process, for its peak memory.
+in embeddings. The recall is valid for these vectors only. Each search runs in its own process, which gives its peak
+memory.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from openshape_ood.errors import InputError
 
 SEARCHES = ("exact", "cells")
 CLUSTERS, SPREAD = 1000, 0.7
-STEP = 1 << 14  # vectors made at once
+STEP = 1 << 14  # vectors generated at once
 
 
 def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
-    """Random unit vectors (count, dim) float32. Streams of one seed have the same clusters, but other vectors."""
+    """Random unit vectors (count, dim) float32. Streams of one seed share the clusters, but have other vectors."""
     axes = (np.arange(1, dim + 1) ** -0.5).astype(np.float32)
     shape = np.random.default_rng([seed, 0])
     centers = shape.standard_normal((CLUSTERS, dim), dtype=np.float32) * axes
@@ -46,8 +47,7 @@ def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
 def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
     """Seconds, MiB and recall of one search, in this process.
 
-    task: "rows" and "queries" (numbers of vectors), "dim", "k", "metric", "seed", and "sample" (queries for the
-    recall).
+    task: "rows" and "queries" (numbers of vectors), "dim", "k", "metric", "seed", "sample" (queries for the recall).
     """
     from openshape_ood.scoring.neighbors import Index, nearest
 
@@ -60,7 +60,7 @@ def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
     index = None if search == "exact" else Index(rows, metric, seed=seed)
     built = time.perf_counter()
     index.nearest(queries, k) if index else nearest(queries, rows, k, metric)
-    done, after = time.perf_counter(), memory()  # before the recall, which needs an exact search
+    done, after = time.perf_counter(), memory()  # measured before the recall, which needs an exact search
     return {
         "search": search,
         "build_seconds": built - start if index else 0.0,
@@ -74,7 +74,7 @@ def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
 
 def table(results: Sequence[dict[str, Any]]) -> str:
     """One row per search; "faster" is the query time of the exact search divided by that of this search."""
-    head = ["search", "build s", "queries s", "faster", "peak MiB", "beside the data MiB", "recall %", "settings"]
+    head = ["search", "build s", "queries s", "faster", "peak MiB", "MiB without the data", "recall %", "settings"]
     exact = next((one["query_seconds"] for one in results if one["search"] == "exact"), None)
     rows = []
     for one in results:
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
 
     options.check(args, rows=1, dim=1, queries=1, k=1, sample=1)
     if args.k > args.rows:
-        raise InputError(f"--k is {args.k} for {args.rows} rows; expected no more than rows")
+        raise InputError(f"--k is {args.k} for {args.rows} rows. Expected at most {args.rows}. Give a smaller --k")
     task = {name: getattr(args, name) for name in ("rows", "dim", "queries", "k", "metric", "sample", "seed")}
     searches = {s: partial(apart, f"search {s!r}", measure, s, task, show=True) for s in possible(args.searches)}
     say = f"{args.rows:,} rows × {args.dim}, {args.queries:,} queries" if args.progress else ""
@@ -99,7 +99,6 @@ def run(args: argparse.Namespace) -> None:
     data = (args.rows + args.queries) * args.dim * 4 / MIB
     print(f"{data:,.0f} MiB of simulated vectors, {torch.get_num_threads()} threads, k = {args.k}\n")
     print(table(results))
-    args.out.mkdir(parents=True, exist_ok=True)
     report = {
         "benchmark": "neighbors",
         "task": task,
@@ -115,7 +114,10 @@ def run(args: argparse.Namespace) -> None:
 def possible(searches: Sequence[str]) -> list[str]:
     if find_spec("faiss"):
         return list(searches)
-    print("only the exact search is measured; for the other: pip install 'openshape-ood[faiss]'", file=sys.stderr)
+    print(
+        "only the exact search is measured. The approximate search needs faiss: pip install 'openshape-ood[faiss]'",
+        file=sys.stderr,
+    )
     return ["exact"]
 
 
@@ -126,6 +128,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=["exact", "cells"])
-    parser.add_argument("--sample", type=int, default=500, help="number of queries to measure the recall with")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    parser.add_argument("--sample", type=int, default=500, help="number of queries for the recall")
+    return options.run(parser, run, argv)

@@ -1,4 +1,7 @@
-"""Encoders of any registered architecture with random weights, which are as fast as trained ones; no download."""
+"""Encoders of any registered architecture with random weights.
+
+They need no download and are as fast as trained ones.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ RANDOM = "random weights"
 
 
 def made_up_weights(row: Row, seed: int = 0) -> dict[str, Tensor]:
-    """Random weights by the network's keys, scaled so that the outputs of all layers stay near 1."""
+    """Random weights for all keys of the network, scaled so that the outputs of all layers are near 1."""
     stream = torch.Generator().manual_seed(seed)
     with torch.device("meta"):
         keys = ARCHITECTURES[row.architecture].build(row.sizes).state_dict()
@@ -23,7 +26,7 @@ def made_up_weights(row: Row, seed: int = 0) -> dict[str, Tensor]:
 
 
 def _noise(name: str, like: Tensor, stream: torch.Generator) -> Tensor:
-    if not like.is_floating_point():  # number of batches of a batch normalization
+    if not like.is_floating_point():  # counter of a batch normalization
         return torch.full(like.shape, 1000, dtype=like.dtype, device="cpu")
     noise = torch.randn(like.shape, generator=stream)
     if like.ndim > 1:
@@ -38,7 +41,7 @@ def _noise(name: str, like: Tensor, stream: torch.Generator) -> Tensor:
 def made_up_encoder(
     row: Row, weights: Mapping[str, Tensor], device: torch.device, precision: Precision = "float32"
 ) -> ShapeEncoder:
-    """An encoder of a registry row with given weights, set up as by the loader."""
+    """Encoder of a registry row with the given weights."""
     with torch.device("meta"):
         network = ARCHITECTURES[row.architecture].build(row.sizes)
     if hasattr(network, "grouping"):

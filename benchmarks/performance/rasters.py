@@ -1,10 +1,10 @@
-"""Time and memory of rasters of large clouds: from a file of points to tiles, and back to a file with scores.
+"""Time and memory of rasters of large clouds: from a file of points to tiles, and back to a file of scored points.
 
     python -m benchmarks rasters --points 1 10 50
 
-The clouds are generated in pieces: a straight road, 6 m wide, with 6,000 points per square meter, slope, camber,
-roughness and a pit every ten meters, as binary PLY with intensity. The score is the height, so that only rasters are
-measured. Each run has its own process, for its peak memory.
+Each cloud is a generated straight road, 6 m wide, with 6,000 points per square meter, slope, camber, roughness and a
+pit every ten meters. It is a binary PLY file with intensity. The score of a cell is its height, so that no time for
+networks is included. Each run has its own process, which gives its peak memory.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from benchmarks.report.output import write_json
 from openshape_ood.shapes.formats.ply import ply_header
 
 WIDTH, DENSITY = 6.0, 6000  # width in meters; points per square meter
-EVERY, RADIUS, DEEP = 10.0, 0.15, 0.05  # meters: distance, radius and depth of pits
-STEP = 1_000_000  # points made at once
+EVERY, RADIUS, DEEP = 10.0, 0.15, 0.05  # meters: distance between pits, their radius and depth
+STEP = 1_000_000  # points generated at once
 ROWS = np.dtype([(name, "<f4") for name in ("x", "y", "z", "intensity")])
 
 
 def write_road(path: Path, count: int) -> None:
-    """Write a binary PLY of a road with `count` points, `STEP` of them in memory at once."""
+    """Write a binary PLY file of a road with `count` points; at most `STEP` points are in memory."""
     with path.open("wb") as file:
         file.write(ply_header(ROWS, count))
         for start in range(0, count, STEP):
@@ -87,7 +87,7 @@ def _agreement(path: Path) -> dict[str, float]:
 def table(results: Sequence[dict[str, Any]]) -> str:
     """One row per cloud."""
     head = [
-        "points", "tiles", "seconds", "of CPU", "points a CPU second", "peak MiB", "file MiB", "seen %", "IoU of pits",
+        "points", "tiles", "seconds", "of CPU", "points / CPU second", "peak MiB", "file MiB", "seen %", "IoU of pits",
     ]  # fmt: skip
     rows = []
     for one in results:
@@ -121,5 +121,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         block=(1_000_000, "points in memory at once"),
     )  # fmt: skip
     parser.add_argument("--scratch", type=Path, help="folder for the clouds, about 150 bytes per point")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -1,10 +1,9 @@
-"""Cost of scans: reading, voxels with mean color and majority label, labels back to points.
+"""Time and memory of scans: reading, voxels with mean color and majority label, and labels from voxels back to points.
 
-    python -m benchmarks scans --points 100000 1000000 5000000 --score
+    python -m benchmarks scans --points 100000 1000000 5000000
 
 The scans are simulated: points on floor, three walls and 40 boxes of a room, with color, labels and instances. Each
-scan is written in each format, and read by its own process, for its peak memory without Python and its packages.
-`--score` adds the cost of `score_scene` with `tiny` on the same scans without color. Times are CPU seconds.
+file is read in its own process, which gives the peak memory without Python and its packages. Times are CPU seconds.
 """
 
 from __future__ import annotations
@@ -22,18 +21,15 @@ import numpy as np
 from benchmarks import options
 from benchmarks.performance.harness import MIB, CpuClock, apart, in_turns, memory, versions
 from benchmarks.report.output import write_json
-from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
 from openshape_ood.errors import MissingPackageError
 from openshape_ood.scenes import Scene, load_scene, majority_label, mean_color, save_scene, spread, voxelize
-from openshape_ood.scenes.objects import score_scene
 
 ROOM, BOXES = (8.0, 6.0, 2.6), 40  # size in meters; number of boxes
-KNOWN = ["bed", "chair", "sofa", "table"]
 STAGES = ("read", "voxelize", "mean color", "majority label", "spread", "spacing")
 
 
 def made_up(count: int, seed: int) -> Scene:
-    """A room with `count` points: a tenth on boxes, all others on floor and walls."""
+    """A room with `count` points: a tenth on boxes, the others on floor and walls."""
     rng = np.random.default_rng(seed)
     points = rng.random((count, 3)) * ROOM
     side = rng.integers(0, 4, count)
@@ -94,25 +90,6 @@ def measure(path: str, size: float) -> dict[str, Any]:
     return {"points": len(scene), "voxels": len(voxels), "seconds": clock.seconds(), "peak_mib": held}
 
 
-def measure_scoring(count: int, seed: int) -> dict[str, Any]:
-    """CPU seconds and MiB of `score_scene` on a simulated scan, in this process."""
-    encoder = ShapeEncoder.from_pretrained("tiny")
-    known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
-    # without its colors, which are unrealistic noise
-    scene = Scene(made_up(count, seed).points, name=f"{count:,} points")
-    before, clock = memory(forget=True), CpuClock()
-    result = score_scene(scene, known, encoder=encoder)
-    clock.mark("score_scene")
-    peak = (memory()["peak"] - before["resident"]) / MIB
-    counts = {"points": len(scene), "candidates": result.proposals.candidates, "objects": len(result)}
-    return counts | {"seconds": clock.seconds()["score_scene"], "peak_mib": peak}
-
-
-def scoring_table(results: Sequence[dict[str, Any]]) -> str:
-    head = {"points": ",", "candidates": ",", "objects": ",", "seconds": ".1f", "peak_mib": ",.0f"}
-    return options.grid(tuple(head), [[f"{one[key]:{form}}" for key, form in head.items()] for one in results])
-
-
 def table(results: Sequence[dict[str, Any]]) -> str:
     head = ["format", "points", "file MiB", "voxels", *(f"{stage} s" for stage in STAGES), "read MiB", "all MiB"]
     rows = []
@@ -138,14 +115,11 @@ def run(args: argparse.Namespace) -> None:
                 size = path.stat().st_size / MIB
                 results.append(runs[-1] | {"format": kind, "file_mib": size, "seconds": seconds})
                 path.unlink()
-    scored = [apart("score_scene", measure_scoring, n, args.seed).result for n in args.points if args.score]
     print(f"voxels of {args.voxel_size:g} m, medians of {args.repeats}\n\n{table(results)}")
-    if scored:
-        print(f"\n{scoring_table(scored)}")
     settings = {name: value for name, value in vars(args).items() if name not in ("out", "progress")}
     report = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
     name = f"scans{options.suffix(args, formats=['ply', 'laz', 'npz'])}.json"  # formats of the committed results
-    print(f"\n{write_json(args.out / name, report | ({'scoring': scored} if scored else {}))}")
+    print(f"\n{write_json(args.out / name, report)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -154,6 +128,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--points", type=int, nargs="+", default=[100_000, 1_000_000, 5_000_000])
     parser.add_argument("--formats", nargs="+", choices=WRITERS, default=["ply"])
     parser.add_argument("--voxel-size", type=float, default=0.02, help="meters (default: 0.02)")
-    parser.add_argument("--score", action="store_true", help="also measure score_scene, once per number of points")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -1,22 +1,16 @@
-"""Time of sparse convolution, of its bound (matrix products alone), and of the plain implementation.
+"""Time of sparse convolution, of its bound (matrix products alone), and of a plain implementation.
 
-    python -m benchmarks sparse --voxels 100000 --width 32 --model lground-34c --network-voxels 40000
+    python -m benchmarks sparse --voxels 100000 --width 32
 
-The scan is a simulated room of floor, walls and boxes, whose voxels have about as many neighbors as in real scans. The
-bound computes only the matrix products of each kernel cell, on rows gathered before. The plain implementation searches
-all 27 neighbors and uses autograd. Times are the least CPU seconds over the repeats.
-
-    python -m benchmarks sparse --device cuda --spconv --model lground-34d
-
-times a whole network on a GPU by torch and by spconv, in turns, and prints the difference of their embeddings.
+The scan is a simulated room of floor, walls and boxes. Its voxels have about as many neighbors as those of real scans.
+The bound computes only the matrix products of each kernel cell, on rows that are already gathered. The plain
+implementation searches all 27 neighbors and uses autograd. Times are the smallest CPU seconds over the repeats.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,14 +18,10 @@ import torch
 from torch import Tensor
 
 from benchmarks import options
-from benchmarks.performance.harness import Clock, CpuClock, CudaClock, machine, take_turns, versions
-from benchmarks.performance.networks import made_up_weights
+from benchmarks.performance.harness import least_seconds, machine, versions
 from benchmarks.report.output import write_json
-from openshape_ood.encoders.devices import exact, find_device
-from openshape_ood.registry import ARCHITECTURES, find_checkpoint, list_checkpoints
 from openshape_ood.scenes.sparse.convolution import convolve
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
-from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
 
 BOXES = 60
 
@@ -72,7 +62,7 @@ def plain_convolve(x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
 
 
 def products(grid: Grid, kernel: Tensor, backward: bool) -> Callable[[], None]:
-    """Function that computes only the matrix products of a convolution, optionally with those of its backward pass."""
+    """Function that computes only the matrix products of a convolution, and optionally those of its backward pass."""
     rows = [len(grid), *(len(rows) for _, rows, _ in grid.neighbors(3).pairs)]
     x, grad = torch.randn(len(grid), kernel.shape[1]), torch.randn(len(grid), kernel.shape[2])
 
@@ -86,18 +76,8 @@ def products(grid: Grid, kernel: Tensor, backward: bool) -> Callable[[], None]:
     return multiply
 
 
-def seconds(call: Callable[[], Any], repeats: int) -> float:
-    """Least CPU seconds of `repeats` calls, after one call to warm up."""
-    spent = []
-    for _ in range(repeats + 1):
-        start = time.process_time()
-        call()
-        spent.append(time.process_time() - start)
-    return min(spent[1:])
-
-
 def measure_convolution(voxels: int, width: int, repeats: int) -> dict[str, Any]:
-    """Seconds of search, forward, and forward with backward, of ours, the bound and the plain implementation."""
+    """Seconds of neighbor search, forward pass, and forward with backward pass: ours, the bound, the plain way."""
     grid, _ = Grid.of(made_up_room(voxels))
     stream = torch.Generator().manual_seed(0)
     x, kernel = torch.randn(len(grid), width, generator=stream), torch.randn(27, width, width, generator=stream)
@@ -106,10 +86,10 @@ def measure_convolution(voxels: int, width: int, repeats: int) -> dict[str, Any]
     def search() -> None:
         Grid(grid.cells, grid.keys, grid.steps).neighbors(3)
 
-    times = {"ours": {"search": seconds(search, repeats)}, "bound": {"search": 0.0}}
-    times["plain"] = {"search": seconds(lambda: plain_map(grid), repeats)}
+    times = {"ours": {"search": least_seconds(search, repeats)}, "bound": {"search": 0.0}}
+    times["plain"] = {"search": least_seconds(lambda: plain_map(grid), repeats)}
     for both, what in ((False, "forward"), (True, "forward and backward")):
-        times["bound"][what] = seconds(products(grid, kernel, both), repeats)
+        times["bound"][what] = least_seconds(products(grid, kernel, both), repeats)
         for name, (way, where) in ways.items():
             inputs = [x.clone().requires_grad_(both), kernel.clone().requires_grad_(both)]
 
@@ -118,45 +98,13 @@ def measure_convolution(voxels: int, width: int, repeats: int) -> dict[str, Any]
                 if both:
                     torch.autograd.grad(out.sum(), inputs)
 
-            times[name][what] = seconds(run, repeats)
+            times[name][what] = least_seconds(run, repeats)
     pairs = len(grid) + sum(len(rows) for _, rows, _ in grid.neighbors(3).pairs)
     return {"voxels": len(grid), "pairs_a_voxel": pairs / len(grid), "width": width, "seconds": times}
 
 
-def measure_network(model: str, voxels: int, repeats: int, device: str, spconv: bool) -> dict[str, Any]:
-    """Median seconds of a registered network with random weights, including the neighbor search.
-
-    spconv: also those of spconv, their ratio, and the relative difference of the embeddings.
-    """
-    row, target = find_checkpoint(model, kinds=("points",)), find_device(device)
-    if spconv:
-        load_spconv(target)
-    coords = made_up_room(voxels).to(target)
-    with torch.device("meta"):
-        network: Any = ARCHITECTURES[row.architecture].build(row.sizes)
-    network.load_state_dict(made_up_weights(row), assign=True)
-    network.eval().to(target)
-    x, embeddings = (torch.rand(len(coords), row.sizes.channels) - 0.5).to(target), dict[str, Tensor]()
-
-    def run(name: str, clock: Clock) -> None:
-        with torch.inference_mode(), exact(target):
-            grid, _ = Grid.of(coords)
-            embeddings[name] = network(x, grid if name == "torch" else SpconvGrid.of(grid))
-        clock.mark("network")
-
-    names = ("torch", "spconv") if spconv else ("torch",)
-    clock = CudaClock if target.type == "cuda" else CpuClock
-    turns = take_turns({name: partial(run, name) for name in names}, dict.fromkeys(names, clock), repeats, 0)
-    record = {"model": model, "voxels": len(coords), "device": str(target), "clock": clock.__name__}
-    record |= {"seconds": {name: turns.time(name).as_json() for name in names}}
-    if spconv:
-        apart = float((embeddings["torch"] - embeddings["spconv"]).norm() / embeddings["torch"].norm())
-        record |= {"ratio": turns.ratio("torch", "spconv").as_json(), "apart": apart}
-    return record
-
-
 def run(args: argparse.Namespace) -> None:
-    options.check(args, voxels=1, width=1, network_voxels=0)
+    options.check(args, voxels=1, width=1)
     torch.set_num_threads(args.threads)
     convolution = measure_convolution(args.voxels, args.width, args.repeats)
     about = f"{convolution['voxels']:,} voxels, {convolution['pairs_a_voxel']:.1f} pairs per voxel"
@@ -164,15 +112,7 @@ def run(args: argparse.Namespace) -> None:
     head = ["", "search", "forward", "forward and backward"]
     rows = [[name, *(f"{times[key]:.3f}" for key in head[1:])] for name, times in convolution["seconds"].items()]
     print(options.grid(head, rows))
-    network = None
-    if args.network_voxels:
-        network = measure_network(args.model, args.network_voxels, args.repeats, args.device, args.spconv)
-        times = ", ".join(f"{name} {one['median']:.3f}" for name, one in network["seconds"].items())
-        print(f"\n{args.model}, random weights, {network['voxels']:,} voxels, seconds on {network['device']}: {times}")
-        if args.spconv:
-            ratio, apart = network["ratio"]["median"], network["apart"]
-            print(f"torch / spconv: {ratio:.2f}; relative difference of the embeddings: {apart:.1e}")
-    report = {"benchmark": "sparse", "convolution": convolution, "network": network, "threads": args.threads}
+    report = {"benchmark": "sparse", "convolution": convolution, "threads": args.threads}
     report |= {"machine": machine(), "versions": versions("torch", "numpy")}
     print(f"\n{write_json(args.out / f'sparse{options.suffix(args)}.json', report)}")
 
@@ -180,13 +120,6 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     about = "time of sparse convolution and of its bound"
-    parser = options.parser("sparse", about, "threads", "import", repeats=3, device="cpu")
-    parser.add_argument("--voxels", type=int, default=100_000)
-    parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--model", choices=list_checkpoints(kind="points"), default="lground-34c")
-    parser.add_argument(
-        "--network-voxels", type=int, default=40_000, help="voxels of the network's scan; 0: do not time a network"
-    )
-    parser.add_argument("--spconv", action="store_true", help="also time the network by spconv")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    parser = options.parser("sparse", about, "threads", repeats=3)
+    options.add_numbers(parser, voxels=(100_000, "approximate number of voxels"), width=(32, "channels"))
+    return options.run(parser, run, argv)

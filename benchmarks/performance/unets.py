@@ -2,10 +2,10 @@
 
     python -m benchmarks unets --sides 32 128
 
-Measured are a training step of the denoising U-Net and of two competing U-Nets (CRN), and the novelty map of a tile by
-either. The tiles are generated roads. The bound has its operands in the processor's cache; a convolution has one row
-per output pixel. Work and bound alternate in one process. Times are CPU seconds of one thread, so that other programs
-change little.
+It measures a training step of the denoising U-Net and of competing U-Nets (CRN), and the novelty map of a tile by both.
+The tiles are generated roads. For the bound, a convolution is a product with one row per output pixel, and the operands
+are in the processor's cache. Work and bound alternate in one process. Times are CPU seconds of one thread, on which
+other programs have little influence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from openshape_ood.surfaces.competition import Recipe, train
 from openshape_ood.synthetic.roads import road_tiles
 
 CPU = torch.device("cpu")
-CACHED = 1 << 18  # most numbers of a matrix at once: 1 MiB
+CACHED = 1 << 18  # most numbers of a matrix at once, 1 MiB
 STEP, MAP = "step", "map"
 RECIPES = {  # the default recipes
     "U-Net": Recipe(weights=(1.0, 0.0, 0.0), margin=None, corruption="cutout"),
@@ -56,7 +56,7 @@ class Task:
 def tasks(side: int, width: int, units: int, batch: int, steps: int) -> list[Task]:
     """Steps and maps of both reconstructors on tiles of `side` pixels."""
     tiles, _ = road_tiles(batch, 0, size=side)
-    # one step per unit, so that every unit is trained
+    # one step per unit, so that each unit is trained once
     known: dict[str, Any] = {"width": width, "batch": batch, "steps": units, "device": "cpu"}
     made = {"U-Net": UNetReconstructor(**known), "CRN": CompetitiveReconstructor(units, **known)}
     every = []
@@ -81,7 +81,7 @@ def _map(model: CompetitiveReconstructor, tiles: np.ndarray, clock: Clock) -> No
 
 
 def measure(side: int, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Records of each task: seconds and operations of one step or tile, and ratio to its bound."""
+    """Record of each task: seconds and operations of one step or tile, and ratio to its bound."""
     every = tasks(side, args.width, args.units, args.batch, args.steps)
     needed = {task.name: task.products() for task in every}
     passes: dict[str, Pass] = {task.name: task.run for task in every}
@@ -135,5 +135,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser, sides=([32, 128], "pixels per side of a tile"), width=(16, "channels of the first level"),
         units=(4, "units of CRN"), batch=(16, "tiles per step"), steps=(4, "steps per turn"),
     )  # fmt: skip
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

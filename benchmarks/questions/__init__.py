@@ -1,1 +1,1 @@
-"""Questions that users ask: which score, does the threshold keep its promise, is the part found?"""
+"""Measurements for questions of users, for example which score is best, or if a threshold keeps its coverage."""

@@ -2,11 +2,11 @@
 
 Shapes are generated objects with z up, as one-sided scans and as whole meshes. With --data-root they are the real
 meshes of `benchmarks/training/real.toml`, scanned in the same way. For each seed some classes are known, the others
-novel. Sets of 1, 5, 20 and 100 shapes are drawn: known, novel, half of each, and novel ones of a single class.
+novel. Sets of 1, 5, 20 and 100 shapes are drawn: known, novel, half of each, and novel shapes of a single class.
 
 The first table has the fraction of sets whose axis is right, undecided and wrong, by `find_up`, by the least mean
-novelty, and by the latter if it is significant. The second one has the fraction of known shapes kept and of novel
-shapes caught with up="file", "z" and "auto". Writes the same as JSON.
+novelty, and by the least mean novelty if it is significant. The second table has the fraction of known shapes kept
+and of novel shapes caught with up="file", "z" and "auto". Writes the same as JSON.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ Drawn = tuple[UpAxis, dict[str, np.ndarray], np.ndarray]
 class Row:
     """Figures of sets of one kind, as fractions.
 
-    found, wrong: rule -> sets with the right and with a wrong axis; kept, caught: setting of `up` -> known shapes kept,
-    novel shapes caught.
+    found, wrong: rule -> fraction of sets with the right and with a wrong axis; kept, caught: setting of `up` ->
+    fraction of known shapes kept, and of novel shapes caught.
     """
 
     kind: str
@@ -102,7 +102,7 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
         shown, clouds = zip(*pool(kind, meshes, names.tolist(), args, seed), strict=True)
         titles, embedded = np.array(shown), {axis: encoder.encode(list(clouds), up=axis) for axis in KINDS[kind]}
         generated = (calibration_scans if kind == "scans" else calibration_models)(known_names, EXAMPLES)
-        calibration = encoder.encode(generated, up="y")  # their true axis
+        calibration = encoder.encode(generated, up="y")  # generated shapes have y up
         for by in KNOWN_BY:
             known = known_classes(by, known_names, encoder, text)
             method, judged = default_method(known), judging(known, encoder, text)
@@ -223,5 +223,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("axis", about, *names, per_class=15)
     parser.add_argument("--data-root", type=Path, help="a folder of real meshes; without it, generated ones")
     parser.add_argument("--sets", type=int, default=40, help="sets per kind, size and seed (default: 40)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

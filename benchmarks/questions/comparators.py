@@ -1,7 +1,7 @@
 """`python -m benchmarks comparators`: are learned comparators better than the distance to prototypes?
 
-All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`), none of which is a
-class of 3DOS. They are compared with the distance to prototypes on generated SR1, SR2 and SN, on categories that the
+All families are fitted to the same embeddings of base classes (`benchmarks.training.base_shapes`), without the classes
+of 3DOS. They are compared with the distance to prototypes on generated SR1, SR2 and SN, on categories that the
 encoder was not trained on, and on the base classes, divided at random into known and novel. Figures over the data seeds
 are AUROC, FPR95, accuracy, and paired differences to the prototypes. `--save DIR` writes the comparators.
 """
@@ -35,13 +35,13 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import METHODS, Method, judge
 
 BASELINE = "prototype_distance"
-HALVINGS = 5  # random divisions of classes into known and novel, if there are too many to try all
+HALVINGS = 5  # random divisions of classes into known and novel, if there are more than 6 classes
 FIGURES = ("auroc", "fpr95", "accuracy")
 
 
 @dataclass(frozen=True)
 class Task:
-    """Splits whose figures are averaged; by_lot: half of their classes are known, by random choice."""
+    """Splits whose figures are averaged; by_lot: a random half of the classes is known."""
 
     name: str
     splits: tuple[Split, ...]
@@ -108,7 +108,7 @@ def figures(question: Question, method: Method) -> dict[str, float]:
 
 
 def measured_methods(fitted: Mapping[str, Comparator]) -> dict[str, Method]:
-    """Distances, each family on prototypes, and the relation network with its published score and on all examples."""
+    """Two distances, every family with prototypes, and two other settings of the relation network."""
     relation = fitted["relation"]
     return {
         BASELINE: METHODS[BASELINE],
@@ -181,5 +181,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--compounds", type=int, default=COMPOUNDS, help="compound base classes (default: %(default)s)")
     parser.add_argument("--shapes", type=int, default=SHAPES, help="shapes per base class (default: %(default)s)")
     parser.add_argument("--save", type=Path, help="folder for the fitted comparators, one file each")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

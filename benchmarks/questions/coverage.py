@@ -2,8 +2,9 @@
 
     python -m benchmarks coverage --name sr1 --draws 1000
 
-Scores are random numbers, or of generated shapes. Calibration and test shapes are both clean, where coverage must hold;
-clean and simulated scans, where it breaks; or both scans, where it holds again. Writes <name>-<model>-coverage.json.
+Scores are random numbers, or novelties of generated shapes. Calibration and test shapes are both clean, or both
+simulated scans: coverage must hold. If calibration shapes are clean and test shapes are scans, it does not hold. Writes
+<name>-<model>-coverage.json.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def made_up(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarr
 
 
 def within(pool: np.ndarray) -> Draw:
-    """Calibration and test shapes from one pool without repeats: exchangeable, so that the law is exact."""
+    """Calibration and test shapes from one pool, without repeats; the beta-binomial law is exact for them."""
     return lambda n, tests, random: ((drawn := random.permutation(pool))[:n], drawn[n : n + tests])
 
 
@@ -154,7 +155,7 @@ def reach(
 
 
 def reach_on(pools: Pools, tests: int, draws: int, seed: int) -> Iterator[Reached]:
-    """All cases of one score, for each number of calibration shapes that the pools are large enough for."""
+    """All cases of one score, for each number of calibration shapes for which the pools are large enough."""
     many, few = fitting(SIZES, len(pools.clean), tests), fitting(SMALL, len(pools.scans), tests)
     broken, again = between(pools.clean, pools.scans), within(pools.scans)
     for case, drawn, sizes in ((CLEAN, within(pools.clean), many), (BROKEN, broken, many), (AGAIN, again, few)):
@@ -236,9 +237,9 @@ def tables(report: Mapping[str, Any]) -> list[str]:
     head = ("score", "calibrated on", "n", "promised", "reached", "off by", "spread", "by law", "novel kept")
     about = (
         f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
-        f"n calibration and {settings['tests']} test shapes ± its standard error; spread: standard deviation over the "
-        "draws; by law: beta-binomial interval; novel kept: scans of novel classes accepted as known. "
-        f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
+        f"n calibration and {settings['tests']} test shapes, ± its standard error; spread: standard deviation over the "
+        "draws; by law: the same by the beta-binomial law; novel kept: scans of novel classes accepted as known. "
+        f"{report['source']}; {report['model']}. Pools: {pools['clean']:,} clean shapes and {pools['scans']:,} "
         f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
         "clean shapes. If calibration and test differ in kind, other pools change the figures by up to three points."
     )
@@ -262,5 +263,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--name", choices=("sr1", "sr2"), default="sr1", help="benchmark with the known classes (default: sr1)"
     )
     parser.add_argument("--tests", type=int, default=200, help="test shapes per draw (default: 200)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

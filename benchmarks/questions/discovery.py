@@ -12,7 +12,6 @@ intervals and the groups of the first seed, writes the same as JSON, and draws t
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,20 +38,20 @@ KINDS = ("seen in training", "never seen")
 GROUPINGS = ("hdbscan", "agglomerative", "k-means, true number")
 FIGURES = {
     "caught": "novel scans beyond the threshold",
-    "false": "of these beyond it, known ones",
+    "false": "known scans among those beyond it",
     "ari": "adjusted Rand index",
-    "purity": "rows of a group's largest class",
-    "grouped": "rows in a group",
+    "purity": "scans of the largest class of their group",
+    "grouped": "scans in a group",
     "groups": "number of groups",
     "right": "first name right",
-    "in_three": "right name among three",
-    "fits": "a name fits, the right one there",
-    "none": "no name fits, the right one left out",
-    "kept": "fresh known scans known, with accepted groups",
-    "named": "fresh novel scans given their name by them",
+    "in_three": "right name among the first three",
+    "fits": "a name fits, if the right one is a candidate",
+    "none": "no name fits, if the right one is left out",
+    "kept": "new known scans kept, with accepted groups",
+    "named": "new novel scans named by accepted groups",
 }
 SHOWN = {"ari": (1, 2), "groups": (1, 1)}  # printed scale and digits; default: percent
-BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # range of figures that are no fractions
+BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # range of the figures that are not fractions
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,7 @@ def measured(data: Data, grouping: str, text: TextEncoder) -> tuple[dict[str, fl
 
 
 def accepted(data: Data, discovery: Discovery, text: TextEncoder) -> dict[str, float]:
-    """New known scans that are still accepted, and new novel scans accepted under their true name, as fractions."""
+    """Fractions of new scans: known and accepted as before; novel and accepted under their true name."""
     names = {group.number: group.names[0].name for group in discovery.groups if group.fits}
     known = discovery.accept(names, data.known, text=text) if names else data.known
     again = score_embeddings(data.fresh, known, threshold=data.result.threshold)
@@ -205,7 +204,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     about = "does discover find novel classes as groups, and name them?"
     names = ("model", "checkpoint", "text_checkpoint", "device", "seeds", "no_pictures")
-    args = options.parser("discovery", about, *names, per_class=25).parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
-        return options.finish(lambda: run(args))
+    parser = options.parser("discovery", about, *names, per_class=25)
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # untrained names are part of this benchmark

@@ -55,5 +55,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("draws", "seed", "real", "cache", "batch_size", "workers", "no_pictures")
     parser = options.parser("guarantees", about, *names, per_class=200)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -32,7 +32,7 @@ REGIONS = (20, 50, 200)
 RATE, REGION_RATE, GROUP_RATE = 0.01, 0.05, 0.1
 FEWEST_PLACES = 5  # least size of a simulated region
 
-KNOWN, HELD, NEW, PLANTED = 40, 70, 40, 20  # localize: examples, calibration and test shapes per class; per pair
+KNOWN, HELD, NEW, PLANTED = 40, 70, 40, 20  # localize, per class: examples, calibration, tests; per pair: planted parts
 GOOD, MORE, WHOLE, DAMAGED = 20, 200, 60, 60  # surfaces: training, calibration, undamaged tests, damaged tests
 CHAIR, DENSE = 2, 10_000
 RULES = ("today", "points, n = 20", "points, n = 50", "points, n = 100", "points, n = 200",
@@ -114,7 +114,7 @@ def _groups(draws: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     each = np.repeat(simulated_shapes(OBJECTS, rng), SCANS, axis=0)
     pool = (each + 0.2 * rng.normal(size=each.shape)).reshape(OBJECTS, SCANS, PLACES)
     shares = [[LossCurve.of(one) for one in scans] for scans in pool]
-    # loss 1 if any place is above the limit: the highest place decides
+    # the loss is 1 if any place is above the limit, so only the largest novelty counts
     steps = [[LossCurve(peak, np.ones(1)) for peak in scans.max(axis=1)[:, None]] for scans in pool]
     for promise, objects, rate, curves in (("regions", 4, REGION_RATE, steps), ("points", 10, GROUP_RATE, shares)):
         row: dict[str, Any] = {
@@ -293,7 +293,7 @@ def draw(report: Mapping[str, Any], path: Path) -> list[Path]:
     planted = plant("chair", "guitar", DRAWN, CHAIR_SEED, 0.52, "parsons", "acoustic").cloud
     figure, axes = plots.panels(1, 5, size=(14, 3.8))
     _draw_promise(axes.flat[0], report["simulation"])
-    panels = ((f"of {NEW} new chairs the most marked", plain), ("a guitar for a back", planted))
+    panels = ((f"of {NEW} new chairs the most marked", plain), ("a guitar as its back", planted))
     rules = (("95 % of patches", None), ("1 % of points, promised", promised))
     for ax, ((what, cloud), (rule, made)) in zip(
         axes.flat[1:], [(shape, rule) for shape in panels for rule in rules], strict=True

@@ -1,7 +1,7 @@
 """Pools of novelties by three methods, from which the simulations of `guarantees` draw.
 
 Source `generated`: clean shapes and scans of the known classes of SR1, and scans of its novel classes. Source `house`:
-household models of `--real DIR`, where furniture is known and all else is novel, as models and as simulated scans with
+household models of `--real DIR`, where furniture is known and the rest is novel, as models and as simulated scans with
 clutter, and generated scans of the same classes. Examples are other clean generated shapes.
 """
 

@@ -1,8 +1,8 @@
 """`python -m benchmarks localize`: does a novelty map show the foreign part of a shape?
 
 Shapes are generated with a planted part, for example a chair with a guitar as its back. For each kind of feature, the
-first figure of `localize` is the AUROC of foreign points against the host's points. The second one is the decrease of
-the shape's novelty if its most novel region is cut out; for comparison, a random region of the same size and the
+first figure of `localize` is the AUROC of foreign points against the host's points. The second figure is the decrease
+of the shape's novelty if its most novel region is cut out; for comparison, a random region of the same size and the
 foreign part are cut out. Prints both with bootstrap intervals over the shapes, writes the same as JSON, and draws a
 chair.
 """
@@ -156,5 +156,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=30, help="shapes per pair (default: 30)")
     parser.add_argument("--examples", type=int, default=40, help="example shapes per known class (default: 40)")
     parser.add_argument("--points", type=int, default=2048, help="points per shape (default: 2048)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -2,7 +2,8 @@
 
 Each data seed repeats the whole measurement with other generated shapes, or with `--shots` with other examples. The
 difference of a method to the default of its group is paired within each data seed. Intervals are 95 % by Student's t
-over the data seeds, without correction for the number of methods: some will seem better by chance.
+over the data seeds, without correction for the number of methods. With many methods, some differences exclude 0 by
+chance.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.intervals import over_seeds
-from benchmarks.report.tables import Table
+from benchmarks.report.tables import Table, change, percent
 from openshape_ood.scoring import DEFAULTS
 from openshape_ood.storage import csv_cell
 
@@ -62,6 +63,10 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 9) for name, value in figures.items()}
 
 
+def _ends(figure: Mapping[str, float]) -> tuple[float, ...]:
+    return tuple(figure[name] for name in ("mean", "low", "high"))
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Table sorted by AUROC within each number of shots, benchmark and group; * marks intervals that exclude 0."""
     order = sorted(rows, key=lambda row: -row["auroc"]["mean"])
@@ -72,9 +77,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
         (
             "all" if row["shots"] is None else str(row["shots"]),
             *(row["benchmark"].upper(), row["known_by"], row["method"]),
-            *(_percent(row[name]) for name in ("auroc", "fpr95")),
-            f"{100 * row['accuracy']:.1f}",
-            _points(row["difference"]),
+            *("{} [{}-{}]".format(*map(percent, _ends(row[name]))) for name in ("auroc", "fpr95")),
+            percent(row["accuracy"]),
+            change(row["difference"], "mean"),
             "" if row["difference"] is None else row["versus"],
         )
         for row in order
@@ -98,23 +103,3 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     words = {key: row[key] for key in ("shots", "benchmark", "known_by", "method", "accuracy", "versus")}
     figures = {key: row[key] or {} for key in ("auroc", "fpr95", "difference")}
     return words | {f"{key}_{end}": of.get(end) for key, of in figures.items() for end in ("mean", "low", "high")}
-
-
-def _percent(figure: Mapping[str, float]) -> str:
-    """
-    >>> _percent({"mean": 0.912, "low": 0.9, "high": 0.93})
-    '91.2 [90.0-93.0]'
-    """
-    mean, low, high = (100 * figure[name] for name in ("mean", "low", "high"))
-    return f"{mean:.1f} [{low:.1f}-{high:.1f}]"
-
-
-def _points(difference: Mapping[str, float] | None) -> str:
-    """
-    >>> _points({"mean": 0.012, "low": 0.001, "high": 0.02}), _points(None)
-    ('+1.2 [+0.1 to +2.0] *', '')
-    """
-    if difference is None:
-        return ""
-    mean, low, high = (100 * difference[name] for name in ("mean", "low", "high"))
-    return f"{mean:+.1f} [{low:+.1f} to {high:+.1f}]{' *' if low > 0 or high < 0 else ''}"

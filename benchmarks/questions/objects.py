@@ -3,14 +3,13 @@
 The objects of a folder (layouts: `benchmarks.object_pack`) are used whole and seen from one side. For each seed half of
 the classes are known, by their names or by three whole objects per class, which are not tested. The table has
 closed-set accuracy, AUROC and FPR95, with intervals over the seeds. The baseline is the nearest of the three objects by
-the histogram of distances between random pairs of points (D2; Osada et al., "Shape distributions", ACM TOG 2002). A
-last line has the accuracy of all objects among all class names. Writes the same as JSON, and draws it.
+the histogram of distances between random pairs of points (D2; Osada et al., "Shape distributions", ACM TOG 2002). The
+last line is the accuracy of all objects among all class names. Writes the same as JSON, and draws it.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -182,7 +181,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("objects", "accuracy on known real objects, AUROC of novel ones", *names, seeds=seeds)
     parser.add_argument("folder", type=Path, help="objects.npz with objects.csv, or a subfolder for each class")
     options.add_numbers(parser, at_least=(8, "least objects of a class; smaller classes are left out"))
-    args = parser.parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
-        return options.finish(lambda: run(args))
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # untrained names are part of this benchmark

@@ -1,10 +1,10 @@
 """`python -m benchmarks relevancy`: do several scales find small objects, and what do they cost?
 
-A vision transformer with two blocks is trained in half a minute on colored discs in images of 32 pixels a side. Then it
-has to find three discs of the same size in images of 128 pixels. Each scale, one tile and four scales play the pointing
-game: the fraction of names whose most relevant pixel is on their disc. Costs are measured with a model of open_clip
-with random weights: CPU time of the fast path and of the general rule for the last block, time and memory of each
-preset.
+A vision transformer with two blocks is trained in half a minute on colored discs in images of 32 x 32 pixels. It is
+tested on three discs of the same size in images of 128 x 128 pixels. Each scale, one tile and four scales play the
+pointing game: the fraction of names whose most relevant pixel is on their disc. Costs are measured with a model of
+open_clip with random weights: CPU time of the fast path and of the general rule for the last block, time and memory of
+each preset.
 
 The first block of this small network moves colors to other patches. Attention of the last block alone therefore finds
 only 70 % of the discs even at training size; rolled out over both blocks it finds nearly all. Patch dropout and a small
@@ -28,7 +28,7 @@ import torch
 from torch.nn.functional import log_softmax, normalize
 
 from benchmarks import options
-from benchmarks.performance.harness import machine, memory, versions
+from benchmarks.performance.harness import least_seconds, machine, memory, versions
 from benchmarks.report.output import write_json
 from openshape_ood.storage import replacing
 from openshape_ood.views.relevancy import PRESETS, Preset, RelevancyEncoder, tiling
@@ -53,8 +53,8 @@ VISION |= {"patch_dropout": 0.5, "ls_init_value": 0.03}
 TEXT = {"width": 16, "heads": 1, "layers": 1, "vocab_size": 49408, "context_length": 8}
 COUNTS = (1, 4, 16, 64)  # numbers of names, for fast path and general rule
 NAMES = 14  # number of names, for the presets
-AFFORDABLE = 300  # most passes of a preset that is measured completely
-# the published code, and its faults removed one by one
+AFFORDABLE = 300  # a preset with more passes is measured on one copy only
+# the published code, then each time with one more fault corrected
 CASES: dict[str, Any] = {
     "as published": {"legacy": "height", "background": None},
     "tile size by the shorter side": {"legacy": "shorter", "background": None},
@@ -170,12 +170,12 @@ def cost(model_name: str, repeats: int) -> dict[str, Any]:
     tower = Tower.of(model)
     images = torch.randn(tower.batch, 3, tower.side, tower.side)
     tokens = tower.tokens(images)
-    before = seconds(lambda: tower.tokens(images), repeats)
+    before = least_seconds(lambda: tower.tokens(images), repeats)
     ways = []
     for names in COUNTS:
         text = normalize(torch.randn(names, model.visual.output_dim), dim=-1)
         fast, general = (
-            seconds(partial(run_through, way, tokens, text), repeats) for way in (tower.last_block, tower.rollout)
+            least_seconds(partial(run_through, way, tokens, text), repeats) for way in (tower.last_block, tower.rollout)
         )
         times = {"names": names, "fast path": fast, "general rule": general, "last block": general / fast}
         ways.append(times | {"whole": (general + before) / (fast + before)})
@@ -209,16 +209,6 @@ def preset_cost(model: Any, preset: Preset, side: int = 896) -> dict[str, Any]:
     return {"tiles": tiles, "passes": tiles * copies, "seconds": seconds, "mib": peak, "measured": measured}
 
 
-def seconds(run: Callable[[], object], repeats: int) -> float:
-    """Smallest CPU seconds of `repeats` runs."""
-    spent = []
-    for _ in range(repeats):
-        began = time.process_time()
-        run()
-        spent.append(time.process_time() - began)
-    return min(spent)
-
-
 def run(args: argparse.Namespace) -> None:
     options.check(args, steps=1, pictures=1)
     torch.set_num_threads(args.threads)
@@ -242,7 +232,6 @@ def run(args: argparse.Namespace) -> None:
         mark = "" if one["measured"] else "*"
         rows.append([name, f"{one['tiles']}", f"{one['passes']}", f"{one['seconds']:.0f}{mark}", f"{one['mib']:.0f}"])
     print(options.grid(head, rows))
-    args.out.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {"benchmark": "relevancy", "pointing": game, "pointing by the last block": last}
     record |= {"cost": costs, "training_seconds": spent, "machine": machine()}
     record |= {key: getattr(args, key) for key in ("steps", "pictures", "seed", "threads")}
@@ -257,5 +246,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="ViT-B-32", help="model of open_clip to time (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=400, help="training steps (default: %(default)s)")
     parser.add_argument("--pictures", type=int, default=60, help="images of the pointing game (default: %(default)s)")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

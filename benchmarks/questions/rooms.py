@@ -10,7 +10,6 @@ points). Prints tables, and writes the same as JSON.
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -72,7 +71,7 @@ def by_points(encoder: PointEncoder, known: KnownClasses, method: str | None) ->
 
 
 def by_objects(encoder: ShapeEncoder, known: KnownClasses) -> Way:
-    """Points get the class and novelty of their object or plane; all others get no class and the least novelty."""
+    """Points get the class and novelty of their object or plane; other points have no class and the least novelty."""
     place = {name: i for i, name in enumerate(CLASSES, 1)}
 
     def guess(scene: Scene) -> Guess:
@@ -118,7 +117,7 @@ def groups(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def is_novel(category: str) -> bool | None:
-    """Is a category novel? None for categories trained without a name, and for flat objects on walls."""
+    """True for an untrained category; None for categories trained without a name, and for flat objects on walls."""
     if category in KNOWN:
         return False
     return None if category in OTHERS or category in FLAT else True
@@ -217,7 +216,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms of each kind (default: 20)")
     parser.add_argument("--method", help="novelty method for points (default: the one for names)")
     parser.add_argument("--fit", type=int, default=32, help="training rooms of the linear classifier (default: 32)")
-    args = parser.parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # `tiny` was not trained on "floor" and "wall"
-        return options.finish(lambda: run(args))
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # `tiny` was not trained on "floor" and "wall"

@@ -1,9 +1,9 @@
 """`python -m benchmarks scannet200` and `scannet20`: labels of points in real scans, and novelty of hidden classes.
 
-Scans are read one at a time, and every point gets the class of its voxel. Mean IoU is of voxels and of vertices;
-classes in neither truth nor prediction are left out, or count as 0. Then the names of some classes are hidden. AUROC
-and FPR95 of their novelty are measured for points and objects, with the false alarms in each group of known classes.
-Only names are hidden: a network trained with all classes has seen the hidden ones.
+Scans are read one at a time, and every point gets the class of its voxel. Mean IoU is computed over voxels and over
+vertices; classes without a true or predicted point are left out, or count as 0. Then the names of some classes are
+hidden. AUROC and FPR95 of their novelty are measured for points and objects, with the false alarms in each group of
+known classes. Only names are hidden: a network trained with all classes has seen the hidden ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks import options
 from benchmarks.questions import harness
+from benchmarks.report.tables import percent
 from benchmarks.scene_data.point_figures import Tally
 from benchmarks.scene_data.scannet import PARTS, SCALES, TABLES, ClassTable, find_scans, hidden_classes, read_scan
 from openshape_ood.checks import log_sum_exp
@@ -149,10 +150,6 @@ def tables(report: Mapping[str, Any], table: ClassTable) -> list[str]:
     return blocks
 
 
-def percent(value: float | None) -> str:
-    return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
-
-
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -182,9 +179,7 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
     tallied(paths, table, encoder, judges, tally, args)
     unlabeled = [row["scan"] for row in tally.scans if row["miou"] is None]
     if len(unlabeled) == len(paths) and not args.predictions:
-        raise InputError(
-            f"no labels: all points of the {len(paths)} scans of {args.part!r} have label 0, which is none"
-        )
+        raise InputError(f"no labels: all points of the {len(paths)} scans of {args.part!r} have label 0, no class")
     report = {
         "benchmark": benchmark,
         "model": encoder.identity.checkpoint,
@@ -238,7 +233,7 @@ def main(benchmark: str, argv: Sequence[str] | None = None) -> int:
     words = "number of hidden classes per split (default: %(default)s)"
     parser.add_argument("--hidden", type=int, default=HIDDEN[benchmark], help=words)
     parser.add_argument("--splits", type=int, default=3, help="choices of hidden classes (default: %(default)s)")
-    parser.add_argument("--most", type=int, help="use the first scans only, so many")
+    parser.add_argument("--most", type=int, help="number of scans to use (default: all)")
     parser.add_argument("--predictions", type=Path, help="folder for predictions in ScanNet's text format")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(benchmark, args))

@@ -2,9 +2,8 @@
 
 Scans are of generated rooms and, with `--real DIR`, of the small house in three areas. For each proposal method and for
 the true instances, the table has recall and precision of proposals, accuracy of names of the objects found, AUROC of
-known against novel objects, and mean IoU of labelled points. Then rooms with one foreign object: its rank by novelty.
-Then the same scans shuffled, shifted and rotated: the fraction of equal results. Prints tables, writes the same as
-JSON, and draws three rooms.
+known against novel objects, and mean IoU of labelled points. In other rooms one foreign object is ranked by novelty.
+Prints tables, writes the same as JSON, and draws three rooms.
 
 `--only-pictures` only draws. `--stability` only measures which proposals are found again after noise, rounding and
 rotation; every other room is then crowded.
@@ -13,9 +12,7 @@ rotation; every other room is then crowded.
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +45,6 @@ from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import NoveltyPipeline
-from openshape_ood.scenes import Scene
-from openshape_ood.scenes.objects import score_scene
 from openshape_ood.synthetic import categories
 from openshape_ood.synthetic.rooms import Room, room
 
@@ -64,7 +59,6 @@ FIRST = 15_000  # seed of the first room
 LATER = 1000  # offset to the seeds of rooms with a foreign object
 RANKED = ("connected pieces", "merge tree", TRUE)
 ROOMS, HOUSE = "generated rooms", "small house"
-AGAIN = {ROOMS: 3, HOUSE: 1}  # number of scans that are also shuffled, shifted and rotated
 SHOWN = 3  # scans in the picture
 CROWD = 26  # objects of a crowded room, or as many as it has space for
 COLUMNS = {
@@ -142,37 +136,6 @@ def rank_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float
     return figures
 
 
-def again(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder) -> list[dict[str, Any]]:
-    """Fraction of objects in changed scans that have the same points and the same name as before."""
-    known = KnownClasses.from_names(list(KNOWN), text)
-    result = []
-    for one in rooms:
-        first = _objects(one.scene, encoder, known)
-        for how, (scene, order) in changed(one.scene).items():
-            other = _objects(scene, encoder, known)
-            back = {frozenset(order[list(rows)].tolist()): name for rows, name in other.items()}
-            same = float(np.mean([back.get(rows) == name for rows, name in first.items()])) if first else 1.0
-            row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": same}
-            result.append(row | {"more": len(other) - len(first)})
-    return result
-
-
-def changed(scene: Scene) -> dict[str, tuple[Scene, np.ndarray]]:
-    """The scan shuffled, shifted and rotated; with the original index of each point."""
-    order, rows = np.random.RandomState(0).permutation(len(scene)), np.arange(len(scene))
-    x, y, z = scene.points.T
-    return {
-        "shuffled": (scene.take(order), order),
-        "shifted": (replace(scene, points=scene.points + [100.0, -50.0, 0.0]), rows),
-        "turned": (replace(scene, points=np.stack([-y, x, z], axis=1)), rows),
-    }
-
-
-def _objects(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[frozenset[int], str]:
-    result = score_scene(replace(scene, labels=None, instances=None), known, encoder=encoder)
-    return {frozenset(one.rows.tolist()): one.nearest for one in result}
-
-
 def tables(report: Mapping[str, Any]) -> list[str]:
     blocks = []
     for title, figures in report["figures"].items():
@@ -184,12 +147,6 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         head += ("known kept", "foreign new")[: 2 * ("verdicts" in report["foreign"][0])]
         lines = [(way, *percents(row, len(report["foreign"]))) for way, row in report["ranks"].items()]
         blocks.append(options.grid(head, lines))
-    if report["again"]:
-        lines = [
-            (row["scan"], row["how"], str(row["objects"]), f"{100 * row['same']:.0f}", str(row["more"]))
-            for row in report["again"]
-        ]
-        blocks.append(options.grid(("scan", "again", "objects", "the same", "more"), lines, words=2))
     return blocks
 
 
@@ -237,7 +194,6 @@ def run(args: argparse.Namespace) -> None:
         "figures": {name: compared(rooms, encoder, text, args) for name, rooms in sets.items()},
         "foreign": ranked,
         "ranks": rank_figures(ranked) if ranked else {},
-        "again": again([one for title, rooms in sets.items() for one in rooms[: AGAIN[title]]], encoder, text),
     }
     harness.finish(args, name, report, tables(report), drawn, ("real", "only_pictures"))
 
@@ -267,7 +223,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size-weight", type=float, default=0.0, help="weight of the size in meters (default: 0)")
     parser.add_argument("--only-pictures", action="store_true", help="only draw three scans")
     parser.add_argument("--stability", action="store_true", help="only measure the stability of proposals")
-    args = parser.parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedNameWarning)  # untrained names are part of this benchmark
-        return options.finish(lambda: run(args))
+    return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # untrained names are part of this benchmark

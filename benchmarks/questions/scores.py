@@ -1,9 +1,8 @@
 """`python -m benchmarks scores`: all methods of `openshape_ood.scoring.METHODS` on SR1 and SR2.
 
 Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals; closed-set accuracy; seconds
-per thousand embedded shapes; and the best method for names, for examples, and for both. For an ensemble also its gain
-over the members. Writes the same as JSON. Methods by Euclidean distance are left out: on unit embeddings they order
-neighbors as the cosine does.
+per thousand embedded shapes; and the best method for names, for examples, and for both. Writes the same as JSON.
+Methods by Euclidean distance are left out: on unit embeddings, the cosine gives the same order.
 
 `--data-seeds 0 1 2 3 4` repeats the measurement on other data, with paired differences to the default of each group.
 `--shots 1 5 20` sets the number of examples per class. Both also write a table as Markdown, CSV and LaTeX. `--import
@@ -23,8 +22,6 @@ import numpy as np
 
 from benchmarks import options
 from benchmarks.questions import harness
-from benchmarks.questions.gains import Gain, gains, member_novelty
-from benchmarks.questions.gains import table as gains_table
 from benchmarks.questions.methods_compared import compared_rows, csv_text
 from benchmarks.questions.methods_compared import table as comparison_table
 from benchmarks.threedos.command import with_shots
@@ -48,7 +45,7 @@ from openshape_ood.scoring.text_scores import negative_words
 if TYPE_CHECKING:  # reader processes import this module, and importing torch would slow them
     from openshape_ood import ShapeEncoder, TextEncoder
 
-# kind of known classes -> needs of its methods; with both, the methods of all groups can be used
+# kind of known classes -> `needs` of its methods
 GROUPS: dict[Kind, tuple[str, ...]] = {
     "names": ("any", "negatives"),
     "examples": ("examples", "patches"),
@@ -114,25 +111,21 @@ def patches(objects: Objects, encoder: ShapeEncoder, seed: int) -> Iterator[np.n
         yield encoder.encode_patches(clouds, up="y", batch_size=AT_ONCE, seed=seed).features
 
 
-def measure(
-    name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder
-) -> tuple[list[Row], list[Gain]]:
-    """Rows of every method on one benchmark; for an ensemble also the gains of each method on embeddings."""
+def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> list[Row]:
+    """Rows of every method on one benchmark."""
     data = load(load_split(name), args, cache_folder(args)).with_shots(args.shots, args.data_seed)
     embedder = Embedder(encoder, cache_folder(args), args.batch_size, args.workers, args.progress)
     recipe = openshape(encoder.row).recipe("known", encoder.row)
-    members = getattr(encoder, "members", ())
-    sets = {part: objects for part, objects in data.sets.items() if members or part != "validation"}
+    sets = {part: objects for part, objects in data.sets.items() if part != "validation"}
     embedded = embedder.embed(sets, recipe, args.seeds, args.num_samples)
     known = [
         known_classes(data, z["support"], encoder, text) | {"patches": _with_patches(data, z["support"], encoder, seed)}
         for z, seed in zip(embedded, args.seeds, strict=True)
     ]
-    apart = [_of_members(data, z["support"], encoder, text) if members else [] for z in embedded]
     tests = {part: data.sets[part] for part in TESTED if len(data.sets[part])}
     owners = np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known])
     labels, count = labels_of(data.test_known, data), sum(map(len, tests.values()))
-    rows, gained = list[Row](), list[Gain]()
+    rows = list[Row]()
     for method in _measured(encoder):
         if args.shots and not _takes(method, known[0]):
             continue
@@ -150,12 +143,7 @@ def measure(
         auroc, fpr95 = (Figure(tuple(v[m] for v in values), *intervals[m]) for m in ("auroc", "fpr95"))
         seconds = 1000 * float(np.mean(spent)) / count
         rows.append(Row(name, group, method.name, float(np.mean(right)), auroc, fpr95, seconds))
-        if members and method.rows != "patches":
-            of_group = [[one[group] for one in seed] for seed in apart]
-            alone = [member_novelty(method, one, z, list(tests)) for one, z in zip(of_group, embedded, strict=True)]
-            names = [member.identity.checkpoint for member in members]
-            gained += gains((name, group, method.name), names, pairs, alone, args.draws)
-    return rows, gained
+    return rows
 
 
 def _group(method: Method) -> Kind:
@@ -174,13 +162,6 @@ def _takes(method: Method, classes: Mapping[str, KnownClasses]) -> bool:
         print(f"without {method.name}: {error}", file=sys.stderr)
         return False
     return True
-
-
-def _of_members(data: BenchmarkData, support: np.ndarray, encoder: Any, text: Any) -> list[dict[str, KnownClasses]]:
-    """Known classes of each member of an ensemble, whose embeddings are the members' side by side."""
-    each = np.split(support, np.cumsum([member.dim for member in encoder.members])[:-1], axis=1)
-    members = zip(each, encoder.members, text.members, strict=True)
-    return [known_classes(data, rows, member, words) for rows, member, words in members]
 
 
 def _measured(encoder: ShapeEncoder) -> list[Method]:
@@ -229,7 +210,7 @@ def ranked(rows: Sequence[Row], group: str) -> list[str]:
 
 
 def recommendation(rows: Sequence[Row]) -> list[str]:
-    """One sentence per group: the method with the best AUROC. With names and examples any method is possible."""
+    """One sentence per group: the method with the best AUROC. With both names and examples, all methods compete."""
     lines = []
     for group in GROUPS:
         open_to = list(GROUPS) if group == "both" else [group]
@@ -257,18 +238,15 @@ def run(args: argparse.Namespace) -> None:
     encoder, text = harness.loaded(args)
     if args.data_seeds or args.shots:
         return compare(args, encoder, text)
-    measured = [measure(name, args, encoder, text) for name in args.name]
-    rows, gained = ([one for part in parts for one in part] for parts in zip(*measured, strict=True))
+    rows = [row for name in args.name for row in measure(name, args, encoder, text)]
     report = harness.facts(encoder, text) | {
         "generated": args.data_root is None,
         "settings": {key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")},
         "rows": [row.as_json() for row in rows],
         "recommended": recommendation(rows),
-        "gains": [gain.as_json() for gain in gained],
     }
     name = f"scores-{harness.named(report)}-{'generated' if args.data_root is None else '3dos'}"
-    blocks = [table(rows), "\n".join(recommendation(rows)), *([gains_table(gained)] if gained else [])]
-    harness.finish(args, name, report, blocks, named=("data_root",))
+    harness.finish(args, name, report, [table(rows), "\n".join(recommendation(rows))], named=("data_root",))
 
 
 def compare(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> None:
@@ -278,7 +256,7 @@ def compare(args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) 
         drawn = {}
         for seed in args.data_seeds or [args.data_seed]:
             one = with_shots(args, shots, data_seed=seed)
-            drawn[seed] = [row for name in args.name for row in measure(name, one, encoder, text)[0]]
+            drawn[seed] = [row for name in args.name for row in measure(name, one, encoder, text)]
         rows += [row for row in compared_rows(drawn, shots) if row["shots"] != 0 or not rows]
     settings = ("num_samples", "seeds", "draws", "per_class", "data_seed", "data_seeds", "shots")
     report = harness.facts(encoder, text) | {
@@ -315,5 +293,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="+",
         help="compare the methods over these seeds of the data, with paired 95 %% intervals",
     )
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

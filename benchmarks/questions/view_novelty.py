@@ -94,7 +94,7 @@ def chosen_threshold(rooms: Sequence[Judged], kept: float = 0.85) -> float:
 
 
 def measure(rooms: int, severity: float = 1.0, seed: int = 0, objects: bool = False) -> dict[str, Any]:
-    """AUROC of points; fraction of rooms with one withheld name and exactly one region, and of others with no region.
+    """AUROC of points; fractions of rooms that get the right number of regions, one if a name is withheld, else none.
 
     The threshold is chosen on `rooms` other rooms. Intervals are a bootstrap over rooms.
     """
@@ -122,7 +122,6 @@ def run(args: argparse.Namespace) -> None:
         by = "objects" if objects else "points"
         rows.append({"severity": severity, "by": by, **measure(args.rooms, severity, args.seed, objects)})
         print(", ".join(f"{name} {harness.spanned(value, 2)}" for name, value in rows[-1].items()), flush=True)
-    args.out.mkdir(parents=True, exist_ok=True)
     record = {"benchmark": "view_novelty", "seed": args.seed, "smooth": SMOOTH, "least": SIZE, "rows": rows}
     print(write_json(args.out / f"view-novelty{options.suffix(args)}.json", record))
 
@@ -130,8 +129,9 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = options.parser("view_novelty", "unexplained objects in one view", "seed")
-    parser.add_argument("--rooms", type=int, default=20, help="rooms with and without (default: %(default)s)")
+    parser.add_argument(
+        "--rooms", type=int, default=20, help="rooms with a withheld name, and as many without (default: %(default)s)"
+    )
     words = "severity of the simulated affinities' errors; one run per value"
     parser.add_argument("--severity", type=float, nargs="+", default=[0.5, 1.0], help=words)
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

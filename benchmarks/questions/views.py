@@ -1,7 +1,7 @@
 """`python -m benchmarks views`: completion of objects from one view, and objects found by relations.
 
-Each generated room has one view; a third of the categories was not in training. Affinities are simulated, and no better
-than CLIP's relevancy.
+Each generated room has one view; a third of the categories was not in training. Affinities are simulated, and not
+better than CLIP's relevancy.
 
 - Names: IoU of the completed cells in view with the true cells. Baselines are the visible points, by simulated
   affinities and by true masks.
@@ -45,7 +45,7 @@ def interval(
 ) -> dict[str, float] | None:
     """Mean of a figure over rows at its best threshold, with a bootstrap interval over rooms; None without values.
 
-    less: another figure to subtract.
+    less: another figure, which is subtracted at its own best threshold.
     """
     chosen = [row for row in rows if row.figures[key].size and (not less or row.figures[less].size)]
     if not chosen:
@@ -55,7 +55,7 @@ def interval(
 
 
 def best(rows: Sequence[Row], key: str) -> np.ndarray:
-    """A figure of each row at the threshold with the highest mean over the rows."""
+    """A figure of each row (r,), at the threshold where the mean over the rows is largest."""
     figures = np.stack([row.figures[key] for row in rows])
     return figures[:, figures.mean(0).argmax()]
 
@@ -189,5 +189,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--bfloat16", action="store_true", help="volumes in bfloat16, for processors that support it")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="write no pictures")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -1,6 +1,6 @@
-"""Many runs in one table: `python -m benchmarks compare results/*.json [--markdown] [--out FILE.png]`.
+"""`python -m benchmarks compare results/*.json [--markdown] [--out FILE.png]`: many runs in one table.
 
-Reports are untrusted files: they are validated first.
+Reports may come from others, so they are validated before use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.threedos.record import LONGEST, plain, read_record
 from benchmarks.threedos.splits import split_names
 from openshape_ood.errors import InputError
 
-MOST_DRAWN = 400  # rows of the picture
+MOST_DRAWN = 400  # largest number of rows in the picture
 OTHER = "†"  # marks runs on data that differ from the published data
 MEAN = "mean"  # benchmark name of rows that average SR1 and SR2, as the papers do
 PAPER_PAIR = ("sr1", "sr2")
@@ -34,7 +34,7 @@ CAPTION = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0, or 1 with one line on stderr if a file is no report."""
+    """Run the command. Returns 0, or 1 with one line on stderr if a file is not a report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description="One table of many runs.")
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="JSON files of runs")
     words = "one row with the mean of all runs that differ only in the seeds of data or training"
@@ -106,9 +106,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """One method of a run, or a published one; known against both novel sets.
+    """Figures of one method in a run, or published ones, for known against both novel sets.
 
-    data: "3DOS" or "generated", followed by `OTHER` if the data differ; or "published".
+    data: "published", "generated" or "3DOS"; `OTHER` follows if the data differ from the published data.
     """
 
     benchmark: str
@@ -132,9 +132,9 @@ class Row:
 
 
 def rows_of(runs: Sequence[Run], means: bool = False) -> list[Row]:
-    """All rows in table order: one per run and method, means over SR1 and SR2, published rows.
+    """All rows in the order of the table: one per run and method, means over SR1 and SR2, published rows.
 
-    means: runs that differ only in their seeds make one row.
+    means: merge runs that differ only in their seeds to one row.
     """
     called = protocols_of(runs, means)
     ours = [row for run, protocol in zip(runs, called, strict=True) for row in _rows(run, protocol)]
@@ -144,7 +144,7 @@ def rows_of(runs: Sequence[Run], means: bool = False) -> list[Row]:
     if set(PAPER_PAIR) <= {run.benchmark for run in runs if not run.generated}:
         shown = {(row.encoder, row.source.name, row.label) for row in beside}
         rows += _means([_published_row(r) for r in all_published() if (r.encoder, r.source.name, r.label) in shown])
-    names = [*split_names(), MEAN]  # unknown benchmarks come after these
+    names = [*split_names(), MEAN]  # unknown benchmarks come last
     order = {name: i for i, name in enumerate(names)}
     return sorted(rows, key=lambda row: (order.get(row.benchmark, len(names)), row.benchmark, -row.auroc.mean))
 
@@ -158,7 +158,7 @@ def _rows(run: Run, protocol: str) -> Iterable[Row]:
 
 
 def _pooled(rows: Sequence[Row]) -> list[Row]:
-    """One row for all rows with equal labels: their mean and standard deviation."""
+    """Merge rows with equal labels to one row: mean and standard deviation."""
     groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.benchmark, row.model, row.protocol, row.data, row.known_by].append(row)
@@ -179,21 +179,21 @@ SEEDS = ("data_seed", "seeds")
 
 
 def _settings(run: Run, means: bool) -> dict[str, Any]:
-    """Settings that distinguish runs of one model; with `means`, without the seeds."""
+    """Settings in which runs of one model may differ. means: leave out the seeds."""
     settings = {key: value for key, value in run.report["settings"].items() if not means or key not in SEEDS}
-    if TRAINED_MARK in run.model:  # trained per benchmark: the weights differ between benchmarks
+    if TRAINED_MARK in run.model:  # such a network has other weights for each benchmark
         return settings
     return settings | {"weights": run.report["provenance"]["identity"]["sha256"]}
 
 
 def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:
-    """Protocol of each run in the table, numbered if runs of one model and protocol differ in settings."""
+    """Protocol of each run for the table. Runs of one model and protocol with different settings are numbered."""
     met: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
     times: Counter[tuple[str, ...]] = Counter()
     numbers = []
     for run in runs:
         settings = json.dumps(_settings(run, means), sort_keys=True)
-        # a second run with equal settings counts as another variant
+        # without `means`, a repeated run with equal settings is a variant too
         variant = (settings, 0 if means else times[run.benchmark, *run.kind, settings])
         times[run.benchmark, *run.kind, settings] += 1
         if variant not in met[run.kind]:
@@ -206,7 +206,7 @@ def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:
 
 
 def _means(rows: Sequence[Row]) -> list[Row]:
-    """Means of the rows that SR1 and SR2 both have."""
+    """Means over SR1 and SR2 of the rows that both benchmarks have."""
     groups: dict[Any, dict[str, Row]] = defaultdict(dict)
     for row in rows:
         groups[row.model, row.protocol, row.data, row.known_by].setdefault(row.benchmark, row)
@@ -223,7 +223,7 @@ def _mean(first: Row, second: Row) -> Row:
 
 
 def published_beside(runs: Sequence[Run]) -> list[Published]:
-    """Published rows for the runs on real data, each once."""
+    """Published rows for the runs on real data, without repeats."""
     pairs = dict.fromkeys((run.benchmark, run.model) for run in runs if not run.generated)
     return list({id(row): row for pair in pairs for row in published_rows(*pair)}.values())
 
@@ -269,7 +269,7 @@ def variant_notes(runs: Sequence[Run], means: bool = False) -> list[str]:
 
 
 def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
-    """Warnings: runs of one benchmark on different data, and runs whose data differ from the published data."""
+    """Warnings about runs of one benchmark on different data, and about data that differ from the published data."""
     lines, kinds = [], {"numbers of shapes": "counts", "sha256": "sha256"}
     data_of = {run: (run.benchmark, run.report["settings"].get("data_seed") if means else None) for run in runs}
     for benchmark, seed in dict.fromkeys(data_of.values()):
@@ -299,13 +299,13 @@ def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
 
 
 def draw(rows: Sequence[Row], path: Path) -> Path:
-    """AUROC and FPR95 of all rows as dots with their intervals (PNG); returns `path`."""
+    """Draw AUROC and FPR95 of all rows as dots with intervals (PNG); returns `path`."""
     from openshape_ood import plots
     from openshape_ood.novelty_map.colors import BLUE, GREEN, ORANGE, PURPLE
     from openshape_ood.plots.canvas import GREY, PLAIN
 
     if not 0 < len(rows) <= MOST_DRAWN:
-        raise InputError(f"a picture of {len(rows)} rows cannot be drawn; expected 1 to {MOST_DRAWN}, give fewer files")
+        raise InputError(f"there are {len(rows)} rows to draw. Expected 1 to {MOST_DRAWN}. Give fewer files")
     known = {"names": BLUE, "prototypes": ORANGE, "nearest example": GREEN}
     figure, axes = plots.panels(1, 2, size=(11, 1.6 + 0.27 * len(rows)))
     titles = ("AUROC, higher is better", "FPR95, lower is better")
@@ -325,7 +325,7 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right", "left"]].set_visible(False)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    legend = dict(zip(labels, handles, strict=True))  # one of each
+    legend = dict(zip(labels, handles, strict=True))  # without repeats
     if any(row.data.endswith(OTHER) for row in rows):
         figure.suptitle(
             f"{OTHER} run on data that differ from the published: not comparable with published figures", fontsize=9

@@ -1,4 +1,4 @@
-"""Settings of a run, in words."""
+"""Settings of a run as text."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH = 120
-MOST_DIFFERING = 3  # single classes listed by name
+MOST_DIFFERING = 3  # most classes that are listed by name
 # printed names of settings; all others are printed with spaces for underscores
 SWITCHES = {
     "exchange": "axes exchanged", "unit": "unit vectors", "num_samples": "samplings a shape",
     "encoder_up": "encoder's up axis", "draws": "bootstrap draws", "data_seed": "seed of generated shapes",
-    "per_class": "generated shapes a class",
+    "per_class": "generated shapes per class",
 }  # fmt: skip
 
 
 def header(report: Mapping[str, Any]) -> str:
-    """Settings of a run, line by line, with warnings first."""
+    """Warnings, then settings of a run, line by line."""
     return "\n".join(map(wrapped, (*warnings(report), *facts_of_run(report))))
 
 
@@ -58,7 +58,7 @@ def facts_of_run(report: Mapping[str, Any]) -> list[str]:
 
 
 def text_words(text: Mapping[str, Any] | None) -> str:
-    """Embedding space, templates and averaging of the names; a run without names has none."""
+    """Embedding space, templates and averaging of the names; `text` is None for a run without names."""
     if text is None:
         return "none, known classes by examples only"
     return f"{text['space']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
@@ -70,7 +70,7 @@ def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
 
 
 def counts_line(report: Mapping[str, Any]) -> str:
-    """Number of shapes in every set, with the published number if it differs."""
+    """Number of shapes in each set, with the published number if it differs."""
     cells = []
     for part, counts in report["data"]["counts"].items():
         total, published = sum(counts.values()), report["data"]["published_counts"].get(part)
@@ -79,7 +79,7 @@ def counts_line(report: Mapping[str, Any]) -> str:
 
 
 def switches_line(settings: Mapping[str, Any]) -> str:
-    """Every setting that applies, in words."""
+    """All settings that are not None, as text."""
     return "; ".join(
         f"{setting_name(key)} {setting_words(value)}" for key, value in settings.items() if value is not None
     )

@@ -1,6 +1,6 @@
-"""Page of a run's failures: the novel shapes with the lowest novelty.
+"""HTML page of a run's failures: the novel shapes with the lowest novelty.
 
-The page is one self-contained HTML file with pairs of clouds that can be rotated.
+The page is self-contained. It shows each shape next to its nearest example, as clouds that can be rotated.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Failure:
 
 
 def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
-    """The novel shapes with the lowest novelty, lowest first; ties in the order of the data."""
+    """The `count` novel shapes with the lowest novelty, in ascending order; ties are in the order of the data."""
     scored, threshold, failures = first_seed(method), threshold_of(method), []
     places = [(part, i) for part in ("novel1", "novel2") if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
@@ -86,7 +86,7 @@ def _thinned(shape: Shape) -> np.ndarray:
 
 @dataclass
 class Clouds:
-    """Clouds of the page by set and index, each read once: coordinates for plotly and a thumbnail."""
+    """Clouds of the page by set and index: coordinates for plotly, and a thumbnail. Each cloud is read once."""
 
     traces: dict[str, dict[str, Any]] = field(default_factory=dict)
     thumbnails: dict[str, str] = field(default_factory=dict)
@@ -116,15 +116,15 @@ def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> 
         "subtitle": escape(heading(finished).replace("\n", " · ")),
         "links": "".join(links),
         "sections": "".join(sections),
-        # escaped, so that no text can open or close a script element
+        # escaped, so that text cannot open or close a script element
         "data": re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", data),
         "plotly": str(get_plotlyjs()),
     }
     frame = Path(__file__).with_name("failures.html").read_text(encoding="utf-8")
-    # one pass: inserted text is not searched for {{name}} again
+    # in one pass, so that inserted text is not searched for {{name}}
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], frame)
     folder.mkdir(parents=True, exist_ok=True)
-    # ids may hold lone surrogates, which UTF-8 cannot encode
+    # ids may have lone surrogates, which UTF-8 cannot encode
     return save_whole(folder / "failures.html", page.encode("utf-8", "replace"), "the page")
 
 

@@ -1,4 +1,4 @@
-"""Markdown page of a run: settings, figures, published figures, and why they differ."""
+"""Markdown page of a run: settings, figures, published figures, and reasons for differences."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from openshape_ood.storage import replacing
 
 COMMANDS = {"synthetic": "sn", "real": "r2r"}
 DEFAULTS = {"num_samples": 1, "draws": 1000, "per_class": 60, "data_seed": 0, "batch_size": 32}  # of the commands
-FILES = {"failures.html": "failures, as clouds to turn", "objects.csv": "every shape"}
+FILES = {"failures.html": "failures, as clouds that can be rotated", "objects.csv": "every shape"}
 
 
 def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mapping[str, str]) -> Path:
-    """Write a run's page to `path`, with links to its pictures and files if they exist."""
+    """Write the page of a run to `path`, with links to its pictures and other files that exist."""
     beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
     there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
     with replacing(path) as partial:
@@ -84,7 +84,7 @@ def _why(report: Mapping[str, Any]) -> Iterable[str]:
     if not _rows(report):
         return
     data, lines = report["data"], []
-    absent = ["left out, because support or test shapes are missing: " + ", ".join(data["absent"])]
+    absent = ["left out, because they have no support or no test shapes: " + ", ".join(data["absent"])]
     if differences := [*facts.count_differences(data["differs"]), *(absent if data["absent"] else [])]:
         lines.append(f"- **data**: this run had other data. {markdown_words('; '.join(differences))}.")
     yield "\n".join([*lines, *(f"- **{row['title']}**: {row['text']} (Source: {row['source']}.)" for row in reasons())])
@@ -120,7 +120,7 @@ def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def command(report: Mapping[str, Any]) -> str:
-    """The command that repeats the run, without paths of weights and caches."""
+    """Command that repeats the run; paths of weights and caches are left out."""
     settings, name = report["settings"], report["benchmark"]
     several = COMMANDS.get(load_split(name).track) if name in split_names() else None
     words = ["python", "-m", *([f"benchmarks.{several}", "--set", name] if several else [f"benchmarks.{name}"])]

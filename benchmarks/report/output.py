@@ -1,4 +1,4 @@
-"""Output files of a run: JSON, report, pictures, failure page, a table of every shape."""
+"""Output files of a run: JSON, Markdown report, picture, failure page, and a table of all shapes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from openshape_ood.storage import csv_cell, replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
 LICENCE = "Apache-2.0"  # of files made from generated shapes
-PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
 
 
 def stem(finished: Finished) -> str:
-    """File name of a run without suffix: benchmark, model, protocol, data, and the changed settings."""
+    """File name of a run without suffix: benchmark, model, protocol, data, and settings that are not the default."""
     report, identity = finished.report, finished.report["provenance"]["identity"]
     usual = {"num_samples": 1, "seeds": list(SEEDS), "data_seed": 0, "per_class": 60, "draws": 1000, "shots": None}
     data = "generated" if finished.data.generated else "3dos"
@@ -32,7 +31,7 @@ def stem(finished: Finished) -> str:
         if given not in (None, value):
             words += [name.replace("_", "-"), *map(str, given if isinstance(given, list) else [given])]
     words += ["no-names"] if report["text"] is None else []
-    # add the hash unless the packaged registry has this checkpoint with these sizes
+    # a checkpoint that is not in the packaged registry, with this hash and these sizes, adds its hash
     row = find_checkpoint(finished.model, REGISTRY) if is_registered(finished.model, REGISTRY) else None
     sizes = {"name": row.architecture, **asdict(row.sizes)} if row else None
     if row is None or (row.source.sha256, sizes) != (identity["sha256"], report["architecture"]):
@@ -43,7 +42,7 @@ def stem(finished: Finished) -> str:
 def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path]:
     """Write <stem>.json and .md to `out` and all other files to the folder <stem>; each write is atomic.
 
-    Returns the files that the command prints.
+    Returns the paths that the command prints.
     """
     from benchmarks.report.markdown import write_report
 
@@ -56,19 +55,20 @@ def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path
 
 
 def write_shapes(folder: Path, finished: Finished, pictures: bool = True) -> dict[str, Path]:
-    """Write `objects.csv`, the pictures and `failures.html` into a folder; returns title -> picture."""
+    """Write `objects.csv`, `overview.png` and `failures.html` into a folder; returns title -> picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*PICTURES, "failures.html", "objects.csv"):  # files of an earlier run
+    for name in ("overview.png", "failures.html", "objects.csv"):  # files of an earlier run
         (folder / name).unlink(missing_ok=True)
     write_objects(folder / "objects.csv", finished)
     if not pictures:
         return {}
     from benchmarks.report.failures import write_failure_page
-    from benchmarks.report.pictures.run import draw_all
+    from benchmarks.report.pictures.run import overview
+    from openshape_ood.plots import save
 
-    drawn = draw_all(folder, finished)
+    drawn = save(overview(finished), folder / "overview.png")
     write_failure_page(folder, finished)
-    return drawn
+    return {"Overview": drawn}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
@@ -83,15 +83,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def check_out(path: Path) -> None:
-    """Refuse an output path inside the package, so that no benchmark replaces a file of the library."""
+    """Exit with an error if `path` is inside the package, so that no file of the library is replaced."""
     if path.resolve().is_relative_to(PACKAGE.resolve().parent):
-        raise SystemExit(f"error: --out {path} is inside the package; expected another place. Copy the file afterwards")
+        raise SystemExit(f"error: --out {path} is inside the package; expected another path. Copy the file afterwards")
 
 
 def package_versions() -> dict[str, str]:
     """Versions of Python, torch and numpy."""
     import numpy as np
-    import torch  # here, because reader processes import this module and do not need torch
+    import torch  # not at the top, because reader processes import this module without torch
 
     return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": str(np.__version__)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -19,9 +20,9 @@ TEST_SET = "train + test of ScanObjectNN's main split, objects with background"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under a head.
+    """Head and rows of cells.
 
-    The first `words` columns are left-aligned, and the last one as well if it holds remarks.
+    The first `words` columns are left-aligned; with `remarks`, the last one too.
     """
 
     head: tuple[str, ...]
@@ -33,7 +34,7 @@ class Table:
         return column < self.words or (self.remarks and column == len(self.head) - 1)
 
     def text(self, width: int = WIDTH) -> str:
-        """Plain text no wider than `width`; long words are wrapped within their column."""
+        """Plain text of at most `width` characters; long cells are wrapped."""
         from rich.box import Box
         from rich.console import Console
         from rich.table import Table as RichTable
@@ -50,7 +51,7 @@ class Table:
         file = StringIO()
         Console(file=file, width=width, color_system=None, legacy_windows=False).print(drawn)
         lines = [line.rstrip() for line in file.getvalue().splitlines()]
-        rule = next(i for i, line in enumerate(lines) if line and not line.strip("- "))  # the head may take several
+        rule = next(i for i, line in enumerate(lines) if line and not line.strip("- "))  # after a head of any height
         lines[rule] = "-" * max(map(len, lines[:rule] + lines[rule + 1 :]))
         return "\n".join(lines)
 
@@ -89,19 +90,22 @@ def markdown_words(words: str) -> str:
     return plain
 
 
-def percent(fraction: float) -> str:
+def percent(fraction: float | None) -> str:
+    """Fraction as percent with one digit; "-" for None and NaN."""
+    if fraction is None or math.isnan(fraction):
+        return "-"
     # 1e-9: 74.85 as a float is slightly too small and would be rounded down
     return f"{100 * fraction + 1e-9:.1f}"
 
 
 def mean_and_spread(figure: Mapping[str, Any]) -> str:
-    """ "95.5 ±0.2", or "95.5" for a single seed."""
+    """Mean and standard deviation as "95.5 ±0.2", or "95.5" for a single seed."""
     spread = f" ±{percent(figure['spread'])}" if len(figure["seeds"]) > 1 else ""
     return percent(figure["mean"]) + spread
 
 
 def with_interval(figure: Mapping[str, Any]) -> str:
-    """ "95.5 ±0.2 [95.1-95.9]"."""
+    """Mean, standard deviation and interval as "95.5 ±0.2 [95.1-95.9]"."""
     return f"{mean_and_spread(figure)} [{percent(figure['low'])}-{percent(figure['high'])}]"
 
 
@@ -143,13 +147,13 @@ def _known(figure: float | None) -> str:
 
 
 def sources_of(rows: Sequence[Published], mark: str = "") -> list[str]:
-    """Each source of the rows once. `where` is not escaped, because it may hold Markdown code spans."""
+    """Sources of the rows, without repeats. `where` is not escaped, because it may have Markdown code."""
     sources = {row.source.name: row.source for row in rows}.values()
     return [f"{mark}{source.name}{mark}: {source.where}. {source.what}" for source in sources]
 
 
 def run_table(report: Mapping[str, Any]) -> str:
-    """A run's figures, notes on them, and the published figures below."""
+    """Figures of a run, notes on them, and published figures."""
     lines = [figures_table(report).text(), wrapped(FIGURES_NOTE), *map(wrapped, printed_accuracy(report))]
     if (accepted := accepted_table(report)).rows:
         lines += ["", wrapped(ACCEPTED_NOTE), accepted.text()]
@@ -172,21 +176,21 @@ def published_text(report: Mapping[str, Any]) -> str:
 
 
 def why_none_published(report: Mapping[str, Any]) -> str:
-    """Sentence: why no published figures are shown."""
+    """Sentence that says why no published figures are shown."""
     if report["data"]["generated"]:
         return "Published figures are not shown: they are on real data, and these shapes are generated."
     return f"No published figures on {report['benchmark'].upper()} are known."
 
 
 def same_test_set(report: Mapping[str, Any]) -> str:
-    """Sentence: are published figures and ours on the same shapes?"""
+    """Sentence that says whether published figures and ours are on the same shapes."""
     if report["data"]["differs"] or report["data"]["absent"]:
         return f"They are on the whole test set ({TEST_SET}); THE DATA OF THIS RUN DIFFER FROM THE PUBLISHED ONES."
     return f"They are on the same test set ({TEST_SET}), except where noted below."
 
 
 def printed_accuracy(report: Mapping[str, Any]) -> list[str]:
-    """Accuracy by prototypes as the 3DOS code prints it, next to the correct one."""
+    """Lines with the accuracy by prototypes as the 3DOS code prints it, and the correct one."""
     return [
         f"{result['known_by']}: accuracy as the 3DOS code prints it: {mean_and_spread(printed)} (it reads the "
         f"prototype's index in the labels of the support); the correct accuracy: {mean_and_spread(result['accuracy'])}"
@@ -201,7 +205,7 @@ ACCEPTED_NOTE = (
 
 
 def accepted_table(report: Mapping[str, Any]) -> Table:
-    """Percent of shapes that each method's thresholds accept; no rows without validation shapes."""
+    """Percent of shapes that the thresholds of each method accept. Without validation shapes the table is empty."""
     results = report["results"]
     kept = {method_label(result, results): result["kept"] for result in results if result.get("kept")}
     parts = [part for part in ("known", "novel1", "novel2") if any(part in shares for shares in kept.values())]
@@ -210,7 +214,7 @@ def accepted_table(report: Mapping[str, Any]) -> Table:
 
 
 def confusion_table(report: Mapping[str, Any]) -> str:
-    """Nearest known classes of each novel class, as text; "" if not recorded."""
+    """Nearest known classes of each novel class, as text; "" if the report has none."""
     table = taken_for(report)
     return f"nearest known classes of novel shapes (percent of each novel class):\n{table.text()}" if table.rows else ""
 
@@ -218,7 +222,7 @@ def confusion_table(report: Mapping[str, Any]) -> str:
 def taken_for(report: Mapping[str, Any]) -> Table:
     """One row per novel class, one column per method: its most frequent nearest known classes, with percentages.
 
-    Methods with equal results share a column; for example, all scores of one classifier.
+    Methods with equal results share a column, for example all scores of one classifier.
     """
     results, alike = report["results"], dict[str, list[Mapping[str, Any]]]()
     for result in results:
@@ -238,8 +242,8 @@ def taken_for(report: Mapping[str, Any]) -> Table:
 def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
     """Line of each method as the 3DOS code prints it: AUROC, FPR95, AUPR-in, AUPR-out of each novel set, as fractions.
 
-    The protocol `semnov` prints AUROC and FPR95 only, six numbers, as its published run did. A benchmark with one
-    novel set has a third of the numbers.
+    The protocol `semnov` prints only AUROC and FPR95, as its published run did. A benchmark with one novel set prints
+    the figures of "both" only.
     """
     metrics = METRICS[:2] if report["protocol"] == REFERENCE else METRICS
     count = {2: "two", 4: "four"}[len(metrics)]
@@ -275,17 +279,21 @@ def ablation_tables(report: Mapping[str, Any]) -> dict[str, Table]:
         cells: dict[tuple[str, ...], dict[str, str]] = {}
         for entry in entries:
             row = cells.setdefault(tuple(setting_words(entry[k]) for k in ("switch", "from", "to")), {})
-            row[entry["known_by"]] = _change(entry.get(key))
+            row[entry["known_by"]] = change(entry.get(key)) or "-"
         rows = [(*switch, *(row.get(method, "-") for method in methods)) for switch, row in cells.items()]
         if any(cell != "-" for row in rows for cell in row[3:]):
             tables[title] = Table(("switch", "from", "to", *(f"by {m}" for m in methods)), tuple(rows), words=3)
     return tables
 
 
-def _change(change: Mapping[str, float] | None) -> str:
-    """ "+1.2 [+0.3 to +2.1] *"."""
-    if change is None:
-        return "-"
-    mark = "*" if change["low"] > 0 or change["high"] < 0 else " "
-    middle, low, high = (f"{100 * change[key]:+.1f}" for key in ("difference", "low", "high"))
-    return f"{middle} [{low} to {high}] {mark}"
+def change(figure: Mapping[str, float] | None, key: str = "difference") -> str:
+    """Difference in points with its interval, and a star if the interval excludes 0; "" for None.
+
+    >>> change({"mean": 0.012, "low": 0.001, "high": 0.02}, "mean"), change(None)
+    ('+1.2 [+0.1 to +2.0] *', '')
+    """
+    if figure is None:
+        return ""
+    mark = " *" if figure["low"] > 0 or figure["high"] < 0 else ""
+    middle, low, high = (f"{100 * figure[name]:+.1f}" for name in (key, "low", "high"))
+    return f"{middle} [{low} to {high}]{mark}"

@@ -1,6 +1,6 @@
 """Completion of rooms from one view: IoU of each name and each relation, AUROC of each foreign object.
 
-Figures are arrays (t,): one number, or one per threshold and variant, from which a baseline chooses the best.
+A figure is an array (t,). Baselines have one value per threshold and variant, of which the best one is reported.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A room in one view: visible names, hidden targets that are in a relation to them, affinities of all names."""
+    """A room in one view: visible names, hidden targets with a relation to a visible name, affinities of all names."""
 
     seed: int
     made: RoomView
@@ -89,7 +89,7 @@ def dilated(cells: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def volumes_of(seen: Seen, completer: Completer, affinities: Affinities, names: Sequence[str]) -> torch.Tensor:
-    """Network volumes of names (k, f, s, s, s), in one batch."""
+    """Output volumes of the network (k, f, s, s, s) for k names."""
     points = seen.sample.points()
     kept = np.isfinite(points).all(axis=1)
     values = np.stack([affinities[name].reshape(-1)[kept] for name in names])

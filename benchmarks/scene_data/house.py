@@ -1,8 +1,8 @@
 """The small house of `--real DIR`: a furnished house of free CAD models, scanned like the generated rooms.
 
-`DIR/small_house_layout.json` lists for each model its mesh in `DIR`, scale, class, poses, and if it is structure.
-Layout and meshes (MIT-0, aws-robomaker-small-house-world) are not part of this project. The scans are gray: there are
-no textures, and a color per model would reveal the objects.
+`DIR/small_house_layout.json` has for each model the mesh in `DIR`, scale, class, poses, and `structure`: true for parts
+of the building. Layout and meshes (MIT-0, aws-robomaker-small-house-world) are not part of this project. The scans are
+gray: there are no textures, and a color per model would reveal the objects.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ LAYOUT = "small_house_layout.json"
 AREAS = {"bedroom and study": (-11.0, -2.5), "living room": (-2.4, 4.7), "kitchen": (4.9, 11.0)}
 VIEWS, SPACING = 24, 0.04
 PAIR_VIEWS = 12
-FIXED = ("door", "folding door", "curtain")  # stand on the floor and are no furniture
-STANDS, LOWEST, SIDES = 0.15, 0.2, (0.3, 2.5)  # meters: highest lower edge, least height, longest side of what moves
-FARTHEST = 2.5  # meters of a move
+FIXED = ("door", "folding door", "curtain")  # on the floor, but not furniture
+STANDS, LOWEST, SIDES = 0.15, 0.2, (0.3, 2.5)  # meters; limits for movable objects: lower edge, height, longest side
+FARTHEST = 2.5  # meters; longest move
 TRIES = 200
 OFF = (0.02, 2.0)  # meters and degrees between the frames of both scans
 
@@ -61,7 +61,7 @@ def house_rooms(folder: Path, *, views: int = VIEWS, spacing: float = SPACING, s
 
 
 def house_pair(folder: Path, seed: int) -> RoomPair:
-    """An area of the house scanned twice: of its furniture, one is moved, one is removed, and one is added.
+    """An area of the house scanned twice, with one piece of furniture moved, one removed and one added in between.
 
     The second scan is 2 cm and 2° off, as in `room_pair`. Raises `InputError` if no place is free for the move.
     """
@@ -98,7 +98,7 @@ def house_pair(folder: Path, seed: int) -> RoomPair:
 
 
 def _movable(items: Sequence[Item], low: float, high: float) -> list[int]:
-    """Furniture on the floor of an area on which nothing stands."""
+    """Indices of the furniture in an area that stands on the floor and carries nothing."""
     boxes = np.stack([item.box for item in items])
     sides = np.ptp(boxes, axis=1)
     listed = []
@@ -115,7 +115,7 @@ def _movable(items: Sequence[Item], low: float, high: float) -> list[int]:
 def _elsewhere(
     pieces: Sequence[Piece], items: Sequence[Item], i: int, area: tuple[float, float], rng: np.random.RandomState
 ) -> tuple[Item, Piece, Item] | None:
-    """An object, and the same at a free place to which no wall hides the way; None without one."""
+    """Item `i`, and its piece and item at a free place of the area, with no wall in between; None without a place."""
     item = items[i]
     piece = next(one for one in pieces if one.instance == item.instance)
     others = [one for one in pieces if one.instance != item.instance]

@@ -73,7 +73,7 @@ def known_against_novel(novelty: np.ndarray, is_novel: np.ndarray) -> float:
 
 
 def rank_of(novelty: np.ndarray, which: int) -> int:
-    """Rank of one value in descending order, from 1; of equal values, the last rank.
+    """Rank of one value in descending order, from 1; equal values all have the last of their ranks.
 
     >>> rank_of(np.array([0.3, 0.9, 0.5]), 2)
     2

@@ -22,7 +22,7 @@ LISTS = ("{}.txt", "scannetv2_{}.txt", "train/{}.txt", "splits/{}.txt")
 SCALES = ("auto", "raw", "nyu40")  # kinds of label numbers
 GROUPS = ("head", "common", "tail")
 MOST_NYU40 = 40
-# NYU40 ids of the 20 classes; the last class is the rest, named "other" as in OpenScene
+# NYU40 ids of the 20 classes; the last class has all other objects, and OpenScene's name "other"
 NAMES20 = {
     **{1: "wall", 2: "floor", 3: "cabinet", 4: "bed", 5: "chair", 6: "sofa", 7: "table", 8: "door", 9: "window"},
     **{10: "bookshelf", 11: "picture", 12: "counter", 14: "desk", 16: "curtain", 24: "refrigerator"},
@@ -115,7 +115,7 @@ def find_scans(root: Path, part: str) -> list[Path]:
     listed = next((path for name in LISTS if (path := root / name.format(part)).is_file()), None)
     folder = root / part
     scans = _meshes(folder) if folder.is_dir() else []
-    # one preprocessor also puts the validation scans into train/; a list of the part then decides
+    # one preprocessor also writes the validation scans into train/; therefore a list has priority
     if listed is not None and (part == "train" or not scans):
         return _listed(listed, root)
     if scans:

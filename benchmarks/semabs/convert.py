@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MOST = 200_000  # queries on surfaces, and as many in empty space
 APART = 0.05  # least distance of an empty query from surfaces, in units of the bounds: 8 cm
-SPACINGS = 3.0  # the same in point spacings of the scan; the larger of both counts
+SPACINGS = 3.0  # the same, as a multiple of the scan's point spacing; the larger distance is used
 MAX_STEPS = 3_000_000  # instructions in a pickled file of splits; each path takes two
 NEAR = 0.1  # meters; a point of the scan within this distance of the view's depth is visible
 
@@ -188,8 +188,7 @@ def with_relevancies(datum: Datum, encoder: RelevancyEncoder, preset: str = "our
 
 
 def labels_of(datum: Datum) -> list[str]:
-    """Names with a relevancy, as published: labels, visible classes, names in descriptions, whole descriptions, and
-    all of these with synonyms."""
+    """Names that get a relevancy, as published: labels, visible classes, descriptions and their names, and synonyms."""
     triples = [tuple(one) for one in datum.descriptions.tolist()]
     triples += [(SYNONYMS.get(t, t), relation, SYNONYMS.get(r, r)) for t, relation, r in triples]
     names = [*datum.labels.tolist(), *datum.visible.tolist(), *(one for t, _, r in triples for one in (t, r))]
@@ -209,9 +208,9 @@ def user_views(folder: Path, out: Path) -> list[Path]:
 
 
 def user_datum(path: Path, root: Path, names: Sequence[str] = (), seed: int = 0) -> Datum:
-    """A user's view with the truth of its scan, without relevancies.
+    """A user's view with the true classes from its scan, without relevancies.
 
-    names: default, all names of the scan. Raises `FileError`, and `InputError` for a view without a scan, or if no
+    names: by default all names of the scan. Raises `FileError`, and `InputError` for a view without a scan, or if no
     labelled point of the scan is in the view's bounds.
     """
     view, scene_id = load_view(path), _scene_id(path, root)

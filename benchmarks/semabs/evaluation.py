@@ -70,7 +70,7 @@ def result_rows(
 def questions(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
     """Yield each class or description of a view, the names whose relevancies it needs, and its true queries (n,) bool.
 
-    The split of synonyms replaces names by synonyms; all classes with the synonym are then true.
+    In the split of synonyms, names are replaced by synonyms; every class with the synonym is then right.
     """
     other = SYNONYMS if split.endswith("synonyms") else {}
     if head in ("name", "text"):

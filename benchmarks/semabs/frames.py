@@ -45,10 +45,10 @@ def read_frame(path: Path) -> dict[str, np.ndarray]:
         parts = _record(block, BLOCK, "a block of a frame")
         values, places = plain(parts[0]) if parts else None, _places(parts[1:2], len(names))
         if not isinstance(values, np.ndarray) or values.ndim != 2 or len(values) != len(places):
-            raise CloudError("it holds a block that is no table of plain numbers or texts")
+            raise CloudError("it holds a block that is not a table of plain numbers or texts")
         columns |= {names[place]: column for place, column in zip(places, values, strict=True)}
     if set(columns) != set(names) or len({len(column) for column in columns.values()}) > 1:
-        raise CloudError("its columns are not all there, or differ in length")
+        raise CloudError("it lacks columns, or they differ in length")
     return columns
 
 
@@ -63,7 +63,7 @@ def _labels(index: Any) -> list[str]:
     parts = _record(index, INDEX, "an index of columns")
     labels = plain(parts[1].get("data")) if len(parts) == 2 and isinstance(parts[1], dict) else None
     if not isinstance(labels, np.ndarray) or not all(isinstance(one, str) for one in labels.ravel().tolist()):
-        raise CloudError("its columns have no names that are texts")
+        raise CloudError("the names of its columns are not texts")
     return [*labels.ravel()]
 
 

@@ -52,7 +52,7 @@ def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> D
             return _datum(file, path.name.removesuffix(".hdf5"), image, extractor)
     except (OSError, KeyError, ValueError, IndexError, TypeError, RuntimeError, AttributeError) as error:
         raise FileError(
-            f"{path} is no view of the published data with relevancies {image}|{extractor}: "
+            f"{path} is not a view of the published data with relevancies {image}|{extractor}: "
             f"{error or type(error).__name__}"
         ) from error
 

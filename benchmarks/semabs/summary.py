@@ -63,9 +63,9 @@ def is_held_out(row: Row) -> bool:
 def column_rows(rows: Iterable[Row], column: str, published: bool) -> list[Row]:
     """The rows of a column.
 
-    room and visual: unknown rooms, unchanged or with other materials; vocab: synonyms; class: classes that training
-    left out, in the first split only. Rows of these classes are in no other column. The published protocol also has
-    them in vocab, and uses all three splits for class.
+    room and visual: unknown rooms, without and with other materials; vocab: synonyms; class: classes that were not in
+    training, from the first split. Rows of these classes are in no other column. By the published protocol, they are
+    also in vocab, and class has the rows of all three splits.
     """
     if column == "class":
         return [row for row in rows if is_held_out(row) and (published or row["split"] == SPLITS[0])]

@@ -31,8 +31,8 @@ from openshape_ood.storage import replacing, save_whole
 from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import in_bounds, moved
 
-CLIP_NORM = 2.0  # of gradients
-TURN, STRETCH = 0.15, 0.1  # of the random affine map: largest rotation in radians, largest stretch as a fraction
+CLIP_NORM = 2.0  # largest norm of the gradients
+TURN, STRETCH = 0.15, 0.1  # random affine map: largest rotation in radians, largest relative stretch
 FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-6  # beta1, beta2 and epsilon of LAMB
 FIGURES = ("loss", "accuracy", "asked")  # logged for each step
 SHIFT = {"name": 0.05, "text": 0.05}  # standard deviation of the shift in box lengths, by head; default 0.1

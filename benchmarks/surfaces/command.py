@@ -1,9 +1,10 @@
 """`python -m benchmarks surfaces`: localize damage on generated roads after training on undamaged ones.
 
-Clouds of roads with markings, camber and slope become rasters. Each reconstructor learns from undamaged roads and maps
-test roads, half of them with a pothole, a crack, a bump or debris. The maps are transferred back to the points. Prints
-image, pixel and point figures with intervals, for baselines too, and the result of noise under the published protocol.
-Writes the same as JSON and draws one road per kind of damage.
+Generated clouds of roads with markings, camber and slope are converted to rasters. Each reconstructor learns from
+undamaged roads. Half of the test roads have a pothole, a crack, a bump or debris. The novelty maps of rasters are
+transferred back to the points. The command prints figures of images, pixels and points with intervals, also of
+baselines, and figures of random scores under the published protocol. It writes the same as JSON, and draws one road per
+kind of damage.
 """
 
 from __future__ import annotations
@@ -58,13 +59,13 @@ COLUMNS = {
     "point_aupro": "point AUPRO",
     "point_iou": "point IoU",
 }
-TOKENS = "PCA of tokens, tiny"  # uses the clouds, not the rasters
+TOKENS = "PCA of tokens, tiny"  # a reconstructor of clouds, not of rasters
 FULL = {"seeds": [0, 1, 2, 3, 4], "roads": 80, "tested": 48, "steps": 300, "width": 16}
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One reconstructor on the roads of one data seed."""
+    """Results of one reconstructor on the roads of one data seed."""
 
     name: str
     seed: int
@@ -101,7 +102,7 @@ def summary(runs: Sequence[Run]) -> dict[str, measure.Figure]:
 
 
 def notes(shown: Mapping[str, Mapping[str, measure.Figure]]) -> list[str]:
-    """Notes on the table: methods below a baseline, and AUROCs below one half."""
+    """Notes on the table: methods that are worse than a baseline, and AUROCs below one half."""
     baselines, lines = [shown[name] for name in BASELINES if name in shown], list[str]()
     for name, row in shown.items():
         compared = [key for key in ("image_auroc", "pixel_aupro") if key in row and name not in BASELINES]
@@ -114,7 +115,7 @@ def notes(shown: Mapping[str, Mapping[str, measure.Figure]]) -> list[str]:
 
 
 def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
-    """Report of the published protocol on the first data seed, for each reconstructor with epochs."""
+    """Result of the published protocol on the first data seed, for each reconstructor with scores of epochs."""
     bad = np.array([scan.damaged.any() for scan in test.scans])
     lines = []
     for name, rows in runs.items():
@@ -188,9 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         tested=(20, "undamaged test roads, and as many damaged ones"),
         severity=(0.5, "severity of the damage; 1 means 2 to 4 cm"),
     )  # fmt: skip
-    surfaces = "flat roads, or uneven ones with ruts and joints, which are no damage (default: %(default)s)"
+    surfaces = "flat roads, or uneven roads with ruts and joints that are not damage (default: %(default)s)"
     parser.add_argument("--surface", choices=("flat", "uneven"), default="flat", help=surfaces)
     add_training(parser, steps=200, width=8)
     parser.add_argument("--full", action="store_true", help="five data seeds, more roads and longer training")
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

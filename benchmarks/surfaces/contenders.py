@@ -1,4 +1,4 @@
-"""The compared reconstructors, their options and training, and scores after each epoch for the published protocol."""
+"""The reconstructors to compare, their options and training, and scores after each epoch for the published protocol."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ HEIGHT = "height alone"
 BASELINES = (HEIGHT, "mean image", "PCA, 32 components", "PCA of patches")
 PIXELS_KEPT = 0.99  # fraction of normal pixels that the threshold keeps
 TOGETHER = 64  # tiles scored at once between epochs
-TUNED = ("denoising U-Net", "CRN")  # rows that `SETTINGS` change; the others have a fixed recipe
+TUNED = ("denoising U-Net", "CRN")  # reconstructors that use `SETTINGS`; the others have a fixed recipe
 
 
 def margin(given: str) -> float | str:
-    """A number, or "none"."""
+    """Parse a number or "none"."""
     return given if given == "none" else float(given)
 
 
@@ -41,7 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rate": {"type": float, "help": "learning rate of the U-Net and CRN"},
     "optimizer": {"choices": tuple(OPTIMIZERS), "help": "optimizer of the U-Net and CRN"},
     "rate_schedule": {"choices": RATES, "help": "schedule of the learning rate, U-Net and CRN"},
-    "depth": {"type": int, "help": "levels of the U-Net and CRN, 5 or more (default: from the size of the tiles)"},
+    "depth": {"type": int, "help": "levels of the U-Net and CRN, 5 or more (default: by the size of the tiles)"},
     "norm": {"choices": NORMS, "help": "normalization layers of CRN"},
     "weights": {
         "type": float,
@@ -51,14 +51,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "margin": {
         "type": margin,
-        "help": "margin of CRN's discrimination loss: larger errors do not lower it; none, as published: no bound",
+        "help": "margin of CRN's discrimination loss; larger errors have no effect; none (as published): no margin",
     },
     "corruption": {"choices": ("cutout", "none"), "help": "cut boxes out of the inputs of the U-Net and CRN, or not"},
 }
 
 
 def contenders(args: argparse.Namespace) -> dict[str, Reconstructor]:
-    """Table name -> reconstructor, with the options of `add_training`.
+    """Name in the table -> reconstructor, with the options of `add_training`.
 
     Without `pretrained` the patch memory uses an untrained network. Raises `InputError` for invalid settings.
     """
@@ -101,7 +101,7 @@ def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> Non
     )  # fmt: skip
     for name, how in SETTINGS.items():
         parser.add_argument(options.flag(name), **how)
-    words = "only these reconstructors: a whole table name, or the beginning of several"
+    words = "only these reconstructors: a name in the table, or the beginning of several names"
     parser.add_argument("--only", nargs="+", metavar="NAME", help=words)
     parser.add_argument("--pretrained", action="store_true", help="download ImageNet weights for the patch memory")
     parser.add_argument("--compat-report", action="store_true", help="also print the result of the published protocol")
@@ -115,7 +115,7 @@ def state_folder(args: argparse.Namespace) -> Path | None:
     """The folder of `--state`, created if missing. Raises `InputError` together with `--compat-report`."""
     if args.state is not None and args.compat_report:
         raise InputError(
-            "--compat-report scores the networks of all epochs, and --state keeps the last one. Leave one of them out"
+            "--compat-report scores the networks of all epochs, but --state keeps only the last. Give one of them"
         )
     return None if args.state is None else make_folder(args.state)
 
@@ -126,9 +126,9 @@ def slug(name: str) -> str:
 
 
 def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
-    """Reconstructors with one of these table names; a name of no reconstructor selects all that begin with it.
+    """Reconstructors with one of these names in the table, or whose names begin with one of them.
 
-    Raises `UnknownNameError` for a name that selects none.
+    A name that is in the table selects only this reconstructor. Raises `UnknownNameError` for a name that selects none.
     """
     for name in names or ():
         if not any(words.startswith(name) for words in given):
@@ -162,7 +162,7 @@ def fitted(
     watched : numpy.ndarray, optional
         Test tiles (t, c, h, w), scored after each epoch of CRN. They do not change the training.
     states : Path, optional
-        Folder for training states; `facts` name the file.
+        Folder for training states. The file is named by `facts`.
     **facts
         Added to each record of the log.
     """
@@ -178,10 +178,10 @@ def fitted(
 
 
 class Watched:
-    """Scores the test tiles after each epoch, as the published validation does, and passes records on.
+    """Scores the test tiles after each epoch, as the published validation does, and passes the records to `then`.
 
-    A tile's score is the mean of |G(x) - D(G(x))|, where G and D are the best units on some normal tiles. Evaluation
-    mode uses no random numbers and changes no buffer, so that the training is not affected.
+    The score of a tile is the mean of |G(x) - D(G(x))|, where G and D are the best units on some normal tiles. This is
+    computed in evaluation mode, without random numbers, so it does not change the training.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class Watched:
         return torch.cat(errors).numpy()
 
     def _best(self, units: torch.nn.ModuleList, x: torch.Tensor) -> tuple[torch.nn.Module, torch.nn.Module]:
-        """G: the unit with the smallest error. D: the unit whose error grows most on the outputs of G."""
+        """G, the unit with the smallest error; D, the unit whose error increases most on the outputs of G."""
         answers = [unit(x) for unit in units]
         errors = [float((x - y).abs().mean()) for y in answers]
         best = int(np.argmin(errors))

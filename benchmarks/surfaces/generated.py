@@ -24,7 +24,10 @@ STREAM = 10_000  # road seeds per data seed
 
 @dataclass(frozen=True, eq=False)
 class Roads:
-    """Scans of s roads; all their tiles (t, c, h, w), with mask (t, h, w) and owner (t,), the scan of each tile."""
+    """Scans and rasters of s roads; all their t tiles.
+
+    tiles: (t, c, h, w); mask: (t, h, w); owner: index of the scan of each tile (t,).
+    """
 
     scans: list[RoadScan]
     rasters: list[Raster]
@@ -44,9 +47,9 @@ class Roads:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Results of one reconstructor on test scans: scores (s,), maps (t, h, w), novelty of the points of each scan.
+    """Results of one reconstructor on test scans.
 
-    maps is empty for a reconstructor that uses the clouds.
+    score: (s,); maps: (t, h, w), empty for a reconstructor of clouds; points: novelty of the points of each scan.
     """
 
     score: np.ndarray
@@ -61,7 +64,7 @@ def sound_roads(count: int, seed: int, *, tested: bool = False, uneven: bool = F
 
 
 def damaged_roads(count: int, seed: int, severity: float, *, uneven: bool = False) -> Roads:
-    """Roads with one damage each, each kind equally often."""
+    """Roads with one damage each. The kinds of damage alternate."""
     first = STREAM * seed + STREAM // 2
     how: dict[str, Any] = {"severity": severity, "uneven": uneven}
     return rasters([road_scan(first + i, DAMAGES[i % len(DAMAGES)], **how) for i in range(count)])
@@ -78,7 +81,7 @@ def rasters(scans: Sequence[RoadScan]) -> Roads:
 
 
 def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
-    """Score each scan by its worst tile; map novelty over pixels and points."""
+    """Novelty of scans (by their worst tile), pixels and points by a reconstructor of rasters."""
     maps, owner = reconstructor.novelty(test.tiles, test.mask), test.owner
     score = worst(np.nan_to_num(reconstructor.pooled(maps), nan=-np.inf), test)
     points = [raster.to_points(maps[owner == i]) for i, raster in enumerate(test.rasters)]
@@ -86,14 +89,14 @@ def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
 
 
 def worst(scores: np.ndarray, test: Roads) -> np.ndarray:
-    """Largest score (s,) of each scan's tiles, from scores (t,)."""
+    """Largest score (s,) of the tiles of each scan, from scores (t,) of all tiles."""
     largest = np.full(len(test.scans), -np.inf)
     np.maximum.at(largest, test.owner, scores)
     return largest
 
 
 def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, list[np.ndarray]]:
-    """Patches of roads, and their points (n, 3) in the frame of the patches; the heading is x."""
+    """Patches of roads, and the points (n, 3) of each road in the frame of the patches, with x along the road."""
     clouds = [np.column_stack([*from_above(scan).T, scan.points[:, 2] - scan.points[:, 2].mean()]) for scan in scans]
     spec = encoder.spec
     places = [in_frame(cloud, spec, up="z", seed=0) for cloud in clouds]
@@ -101,7 +104,7 @@ def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, 
 
 
 def judge_tokens(reconstructor: Tokens, encoder: ShapeEncoder, test: Roads) -> Judged:
-    """Score the scans and their points by the encoder's patches."""
+    """Novelty of scans and points by a reconstructor of the encoder's patches."""
     patches, places = seen_by(encoder, test.scans)
     one_by_one = [
         patches._replace(features=patches.features[[i]], centers=patches.centers[[i]]) for i in range(len(places))

@@ -1,6 +1,6 @@
-"""Readers of the published data sets' folders: MVTec AD, road images, street panoramas.
+"""Readers of published data sets: MVTec AD, road images, street panoramas.
 
-Images are sorted by name, and masks are matched by name. `surfaces.pairs` pairs the images of a road.
+Images are sorted by name. Masks are found by name. `openshape_ood.surfaces.pairs` pairs the images of a road.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ TRAINED = 0.7  # fraction of the sorted good roads and panoramas used for traini
 class Image:
     """One image of a data set.
 
-    name: unique path in the data set, without suffix; files: one file, or height and intensity of a road; kind: "good"
-    or the defect; truth: an image that is above 0 where the surface is damaged, if known.
+    name: path in the data set without suffix, which is unique; files: one file, or height and intensity of a road;
+    kind: "good" or the defect; truth: file of an image that is above 0 where the surface is damaged, if it exists.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Image:
 class Layout:
     """A data set: good training images, and test images.
 
-    pairing: for roads, folder -> "names" or "order", see `surfaces.pairs`.
+    pairing: for roads, folder -> "names" or "order", as in `openshape_ood.surfaces.pairs`.
     """
 
     name: str
@@ -67,7 +67,8 @@ class Layout:
 
 
 def mvtec(root: Path, category: str) -> Layout:
-    """`<category>/train/good/*`, `<category>/test/<defect or good>/*`, `<category>/ground_truth/<defect>/*_mask.png`.
+    """Read `<category>/train/good/*`, `<category>/test/<defect or good>/*`,
+    `<category>/ground_truth/<defect>/*_mask.png`.
 
     Raises `FileError` for a missing folder or mask, and `InputError` for a missing category.
     """
@@ -93,10 +94,10 @@ def categories(root: Path) -> list[str]:
 
 
 def roads(root: Path) -> Layout:
-    """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images.
+    """Read `good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images.
 
-    The first 70 % of the good roads are for training, all others for the test. Raises `FileError` for an image without
-    its partner.
+    The first 70 % of the good roads are for training, and all other roads for the test. Raises `FileError` for an image
+    without its partner.
     """
     pairs = {part: pairs_in(root / part) for part in (GOOD, BAD)}
     good, bad = (
@@ -109,7 +110,7 @@ def roads(root: Path) -> Layout:
 
 
 def panorama(root: Path) -> Layout:
-    """`good_ones/*` and `bad_ones/*`; the first 70 % of the good ones are for training, all others for the test.
+    """Read `good_ones/*` and `bad_ones/*`. The first 70 % of the good images are for training, all others for the test.
 
     At most twice as many bad images as training images are used.
     """
@@ -123,7 +124,7 @@ def panorama(root: Path) -> Layout:
 class Loaded:
     """Images as tiles (t, c, s, s) in [-1, 1] with mask (t, s, s), and their true damage (t, s, s) bool.
 
-    truth is None unless every bad image has one.
+    truth is None if it is missing for a bad image.
     """
 
     tiles: np.ndarray

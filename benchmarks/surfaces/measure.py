@@ -26,7 +26,7 @@ Figure = tuple[float, float, float]  # value, low, high
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Scored pixels or points, all arrays (n,).
+    """Scored pixels or points; all arrays are (n,).
 
     regions: 0 for undamaged places, else the number of the damaged region; owner: index of the image.
     """
@@ -43,7 +43,7 @@ class Places:
 
 
 def image_figures(score: np.ndarray, bad: np.ndarray, draws: int, threshold: Threshold | None = None) -> dict:
-    """AUROC with interval from scores (t,) and labels bad (t,); with a threshold also F1 and fraction of good kept."""
+    """AUROC with interval, from scores (t,) and labels bad (t,); with a threshold, also F1 and rate of good kept."""
     known, novel = score[~bad], score[bad]
     low, high = metric_intervals([(known, novel)], draws)["auroc"]
     result: dict[str, Figure | float] = {"image_auroc": (auroc(known, novel), low, high)}
@@ -54,7 +54,7 @@ def image_figures(score: np.ndarray, bad: np.ndarray, draws: int, threshold: Thr
 
 
 def place_figures(places: Places, draws: int) -> dict[str, Figure]:
-    """AUROC and AUPRO of places, and IoU and F1 at the threshold, with the places of all images as one set."""
+    """AUROC, AUPRO, and IoU and F1 at the threshold, over the places of all images together."""
     bad = places.regions > 0
     at = overlap_at(bad, places.novelty > places.threshold)
     exact = {
@@ -87,14 +87,14 @@ def resampled(places: Places, draws: int) -> dict[str, np.ndarray]:
 
 
 def _sums(places: Places) -> dict[str, np.ndarray]:
-    """Sums per image: places beyond each of a series of thresholds (t, thresholds), and at the threshold (t,)."""
+    """Sums per image: places above each threshold of a series (t, thresholds), and above `places.threshold` (t,)."""
     bad = places.regions > 0
     if bad.all() or not bad.any():
-        raise InputError("all places are sound, or all are damaged; expected some of each")
+        raise InputError("all places are undamaged, or all are damaged; expected some of each")
     steps = np.unique(np.quantile(places.novelty[~bad], 1 - FALSE))
     count = len(steps) + 2  # two more columns: the first counts no place, the last counts all places
     images = int(places.owner.max()) + 1
-    # first column that counts a place: 1 + number of thresholds at or above its novelty
+    # the first column that counts a place is 1 + the number of thresholds at or above its novelty
     column = len(steps) - np.searchsorted(steps, places.novelty, side="left") + 1
     cell = places.owner * count + column
     share = 1 / np.bincount(places.regions)[places.regions]
@@ -110,7 +110,7 @@ def _sums(places: Places) -> dict[str, np.ndarray]:
 
 
 def _weights(damaged: np.ndarray, draws: int) -> np.ndarray:
-    """Multiplicity of each image in each resample (draws, t)."""
+    """Number of times that each image occurs in each resample (draws, t)."""
     random, counts = np.random.RandomState(0), np.zeros((draws, len(damaged)))
     groups = [group for group in (np.flatnonzero(damaged), np.flatnonzero(~damaged)) if len(group)]
     for row in counts:
@@ -120,12 +120,12 @@ def _weights(damaged: np.ndarray, draws: int) -> np.ndarray:
 
 
 def below_half(figures: Mapping[str, Any]) -> list[str]:
-    """Names of AUROCs below one half, which are reported and never inverted."""
+    """Names of AUROCs below one half. They are reported, and never replaced by 1 - AUROC."""
     return [name for name, value in figures.items() if "auroc" in name and value[0] < 0.5]
 
 
 def cell(value: Any) -> str:
-    """A figure, with its interval if it has one."""
+    """A figure as text, with its interval if it has one."""
     return f"{value:.3f}" if isinstance(value, float) else "{:.3f} [{:.2f}, {:.2f}]".format(*value)
 
 

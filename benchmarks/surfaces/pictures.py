@@ -19,7 +19,7 @@ DAMAGE = np.array([0.75, 0.1, 0.1])
 
 
 def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
-    """Draw one row per kind of damage, its first road: intensity, truth, novelty of the points by each run."""
+    """Draw the first road of each kind of damage in one row: intensity, truth, novelty of the points by each run."""
     shown = [next(i for i, scan in enumerate(test.scans) if (scan.truth == 1 + k).any()) for k in range(len(DAMAGES))]
     columns = 2 + len(runs)
     figure, axes = plots.panels(len(shown), columns, size=(SIDE * columns, SIDE * len(shown) + 0.9))

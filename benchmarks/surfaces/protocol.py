@@ -1,7 +1,8 @@
-"""Published protocol of Competitive Reconstruction Networks, and its result for noise.
+"""Published protocol of Competitive Reconstruction Networks, and its result for random scores.
 
-The protocol takes the AUROC of the test images after each epoch. Values below one half become 1 minus the value, and
-the largest of all epochs is reported and chooses the checkpoint. Each step raises the result of chance.
+The protocol computes the AUROC of the test images after each epoch, and replaces values below one half by 1 minus the
+value. It reports the largest value of all epochs, and selects the checkpoint by it. Both steps increase the result of
+random scores.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numpy as np
 from benchmarks import options
 from openshape_ood.decisions.metrics import auroc
 
-# images without defects, images with defects, epochs; cable: MVTec AD with the published 20,000 optimizer steps
+# images without defects, images with defects, epochs; cable of MVTec AD: the published 20,000 optimizer steps
 SETTINGS = {
     "25 + 25 images, one epoch": (25, 25, 1),
     "25 + 25 images, 20 epochs": (25, 25, 20),
     "cable, 58 + 92 images, 2,500 epochs": (58, 92, 2500),
 }
-Epochs = Sequence[tuple[np.ndarray, np.ndarray]]  # per epoch: scores of images without and with defects
+Epochs = Sequence[tuple[np.ndarray, np.ndarray]]  # for each epoch, scores of images without and with defects
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Noise:
 
 
 def published_auroc(epochs: Epochs) -> float:
-    """The number that the published protocol reports: max(AUROC, 1 - AUROC), the largest over the epochs."""
+    """Result of the published protocol: the largest value of max(AUROC, 1 - AUROC) over the epochs."""
     values = [auroc(good, bad) for good, bad in epochs]
     return max(max(value, 1 - value) for value in values)
 
 
 def noise(good: int, bad: int, epochs: int) -> Noise:
-    """Result of the published protocol for scores that are random in each epoch, from the exact Mann-Whitney law.
+    """Result of the published protocol for random scores in each epoch, by the exact Mann-Whitney distribution.
 
     >>> round(noise(25, 25, 20).mean, 2)
     0.68
@@ -56,7 +57,7 @@ def _auroc_law(good: int, bad: int) -> np.ndarray:
     rows = [np.ones(1) for _ in range(bad + 1)]
     for m in range(1, good + 1):
         for n in range(1, bad + 1):
-            # the largest score belongs to a good image, or to a bad one, which is then above all m good ones
+            # the image with the largest score is good, or it is bad and above all m good images
             law = np.zeros(m * n + 1)
             law[: len(rows[n])] += m / (m + n) * rows[n]
             law[m:] += n / (m + n) * rows[n - 1]
@@ -72,7 +73,7 @@ def noise_table() -> str:
 
 
 def compat_report(name: str, epochs: Epochs, honest: float) -> list[str]:
-    """Lines: the AUROC, its value under the published protocol, and the value of random scores under it."""
+    """Lines with the AUROC, the result of the published protocol, and its result for random scores."""
     good, bad = (len(one) for one in epochs[0])
     random = noise(good, bad, len(epochs))
     value = published_auroc(epochs)

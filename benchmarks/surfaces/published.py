@@ -1,7 +1,7 @@
 """The commands on published data sets: `benchmarks mvtec`, `benchmarks roads` and `benchmarks panorama`.
 
-Each reconstructor learns from the training images; a tenth of them sets its thresholds. The test images are scored
-once, and select no checkpoint, no sign of the score and no epoch.
+Each reconstructor learns from the training images. A tenth of these is held out to choose the thresholds. The test
+images are scored only once, and are not used to choose a checkpoint, an epoch or the sign of the score.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
         shown = test
         if name == OF_FILE:
             model, shown = of_file(args.compat, train, test, args.device)
-            notes.append(f"{name}: its thresholds are from the training images, which the network may have learned")
+            notes.append(f"{name}: its thresholds are chosen on the training images, which the network may have seen")
         else:
             watched = test.tiles if args.compat_report else None
             facts = {"states": state_folder(args), "data": layout.name, "method": name}
@@ -78,7 +78,7 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
         maps = model.reconstructor.novelty(shown.tiles, shown.mask)
         score = model.reconstructor.pooled(maps).astype(np.float64)
         rows[name] = figures(model, score, maps, test, bad, args.draws) | {"training": model.seconds}
-        notes += [f"{name}: {key} is below one half; it is not inverted" for key in below_half(rows[name])]
+        notes += [f"{name}: {key} is below one half; it is not replaced by 1 - AUROC" for key in below_half(rows[name])]
         if model.epochs:
             pairs = [(one[~bad], one[bad]) for one in model.epochs]
             compat += protocol.compat_report(name, pairs, rows[name]["image_auroc"][0])
@@ -102,9 +102,9 @@ def pairing(layout: Layout) -> list[str]:
 
 
 def of_file(path: Path, train: Loaded, test: Loaded, device: str | None) -> tuple[Fitted, Loaded]:
-    """Read a published network and calibrate it; returns it with the test images in its channels.
+    """Read a published network and calibrate it; returns it, and the test images with the channels that it expects.
 
-    Its three channels for roads are height, intensity and intensity. Raises `InputError` if its image size differs.
+    For roads these are height, intensity and intensity. Raises `InputError` for a network of another image size.
     """
     made = read_published(path, device=device, pixel_coverage=PIXELS_KEPT)
     height, width = made.shape_[1:]
@@ -151,7 +151,7 @@ def write_maps(folder: Path, layout: Layout, model: Fitted, test: Loaded) -> Non
 
 
 def save_model(folder: Path, layout: Layout, model: Fitted, size: int) -> Path:
-    """Save a fitted reconstructor with its thresholds in a folder that `surface score` reads."""
+    """Save a fitted reconstructor and its thresholds to a folder for `openshape-ood surface score`."""
     sources = [image.source for image in layout.train]
     data = (Pairs if sources[0].kind == "pair" else Images).of(sources, size, None)
     one = model.reconstructor
@@ -160,7 +160,7 @@ def save_model(folder: Path, layout: Layout, model: Fitted, size: int) -> Path:
 
 
 def requested_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
-    """List the requested data sets; all are validated before the first training."""
+    """The requested data sets. All are validated, before the first training."""
     options.check(args, steps=1, width=1, units=1, size=32)
     if kind != "mvtec":
         return [LAYOUTS[kind](args.data_root)]

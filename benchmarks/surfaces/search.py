@@ -3,10 +3,10 @@
     python -m benchmarks search                                              # generated roads
     python -m benchmarks search --data mvtec --data-root MVTEC --category cable
 
-The search maximizes AUPRO on validation data that no command tests on. Generated roads have other seeds than those of
-`benchmarks surfaces`. In a data set, some training images are held out; each is used once unchanged and once with a
-planted scratch, stain or hole. No test image is read. Real defects look different, and another setting may be best for
-them.
+The search maximizes AUPRO on validation data that no command uses as test data. Generated roads have other seeds than
+those of `benchmarks surfaces`. Of a data set, some training images are held out. Each is used once unchanged and once
+with a planted scratch, stain or hole. No test image is read. For real defects, which look different, another setting
+may be better.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from openshape_ood.decisions.metrics import image_regions, region_overlap
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.surfaces import CompetitiveReconstructor, PatchPCA, PCAReconstructor
 
-APART = 50_000  # first data seed of the search; no command tests on these seeds
+APART = 50_000  # first data seed of the search, which no other command uses
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0)
 HELD, LEAST = 0.3, 8  # fraction of the training images held out; least number of training images
 SIMPLE = {
@@ -41,7 +41,7 @@ Measure = Callable[[Any], float]
 
 
 def settings(trial: Any) -> dict[str, Any]:
-    """Settings of a trial: those of the published sweep and further ones."""
+    """Settings of a trial: those of the published sweep, and further ones."""
     return {
         "rate": trial.suggest_float("rate", 1e-4, 1e-2, log=True),
         "rate_schedule": trial.suggest_categorical("rate_schedule", ("constant", "cosine")),
@@ -60,7 +60,7 @@ def value(given: dict[str, Any], measure: Measure, args: argparse.Namespace) -> 
 
 
 def on_roads(args: argparse.Namespace) -> Measure:
-    """Measure of a reconstructor: its AUPRO on generated validation roads after training on others."""
+    """Function that trains a reconstructor on generated roads, and returns its AUPRO on other generated roads."""
     data_seed = APART + args.seed
     train = sound_roads(args.roads, data_seed)
     valid = joined(
@@ -76,7 +76,7 @@ def on_roads(args: argparse.Namespace) -> Measure:
 
 
 def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
-    """Measure of a reconstructor: its AUPRO on held-out training images; and facts for the report."""
+    """Function that trains a reconstructor, and returns its AUPRO on held-out images; and facts for the report."""
     (layout,) = requested_layouts(args.data, args)
     whole, rng = load(layout.train, args.size), np.random.RandomState(args.seed)
     if len(layout.train) < LEAST:
@@ -100,7 +100,7 @@ def on_images(args: argparse.Namespace) -> tuple[Measure, dict[str, Any]]:
 
 
 def planted(tile: np.ndarray, kind: str, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """A tile (c, s, s) with a defect, and the mask of the defect (s, s)."""
+    """Plant a defect in a tile (c, s, s); returns the tile and the mask of the defect (s, s)."""
     image, where = spoilt(np.moveaxis(tile, 0, -1).astype(np.float64) / 2 + 0.5, kind, rng)
     return np.moveaxis(2 * image.clip(0, 1) - 1, -1, 0).astype(np.float32), where
 
@@ -108,11 +108,11 @@ def planted(tile: np.ndarray, kind: str, rng: np.random.RandomState) -> tuple[np
 def run(args: argparse.Namespace) -> None:
     options.check(args, trials=1, roads=8, tested=4, steps=1, width=1, size=32)
     if args.data == "roads-generated" and (args.data_root or args.category):
-        raise InputError("--data-root and --category belong to a data set; name its kind with --data")
+        raise InputError("--data-root and --category are for a data set. Expected its kind. Give --data")
     if args.data in ("roads", "panorama") and args.data_root is None:
         raise InputError(f"--data {args.data} needs its folder: --data-root DIR")
     if args.data == "mvtec" and not args.category:
-        raise InputError("--data mvtec needs a category, because each has its own settings: --category NAME")
+        raise InputError("--data mvtec needs one category, because the best settings differ: --category NAME")
     try:
         import optuna
     except ModuleNotFoundError as error:
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> None:
             raise optuna.TrialPruned(str(error)) from error
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=args.seed))
-    study.enqueue_trial(  # the defaults first: the best setting is at least as good
+    study.enqueue_trial(  # defaults first, so that the best setting is not worse
         {"rate": 2e-3, "rate_schedule": "constant", "optimizer": "adam", "feedback": 0.25, "discrimination": 0.25}
         | {"margin": 0.2, "corruption": "cutout", "units": 4}
     )
@@ -178,5 +178,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         steps=(200, "training steps"), width=(8, "channels of the U-Nets' first level"),
         size=(128, "pixels per side of images"),
     )  # fmt: skip
-    args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    return options.run(parser, run, argv)

@@ -18,7 +18,7 @@ Rows = np.ndarray
 
 
 def write_textures(root: Path, seed: int = 0) -> Path:
-    """Write one category per texture to `root`; the seed determines every image."""
+    """Write one category per texture to `root`. All images depend on the seed only."""
     for number, (name, texture) in enumerate(TEXTURES.items()):
         parts = [("train/good", "", TRAINED), *((f"test/{kind or 'good'}", kind, TESTED) for kind in ("", *DEFECTS))]
         for part, (folder, kind, count) in enumerate(parts):
@@ -33,8 +33,8 @@ def write_textures(root: Path, seed: int = 0) -> Path:
 
 
 def spoilt(image: Rows, kind: str, rng: np.random.RandomState) -> tuple[Rows, Rows]:
-    """An image (s, s, c) with one defect, and the mask of the defect (s, s)."""
-    y, x = np.mgrid[: len(image), : len(image)] * (SIDE / len(image))  # in pixels of an image with `SIDE` pixels
+    """Plant one defect in an image (s, s, c); returns the image and the mask of the defect (s, s)."""
+    y, x = np.mgrid[: len(image), : len(image)] * (SIDE / len(image))  # in pixels of an image of `SIDE` pixels
     row, column = rng.uniform(0.2 * SIDE, 0.8 * SIDE, 2)
     turn = rng.uniform(0, np.pi)
     along = (x - column) * np.cos(turn) + (y - row) * np.sin(turn)

@@ -1,4 +1,4 @@
-"""Ablation: change one setting of a protocol at a time and measure the effect."""
+"""Ablation: effect of each setting of a protocol, changed one at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRICS = ("auroc", "fpr95")
 
 @dataclass(frozen=True)
 class Switch:
-    """A change of one setting, or of two that belong together."""
+    """A change of one setting, or of the two numbers of points."""
 
     name: str
     settings: Settings
@@ -27,12 +27,12 @@ class Switch:
     after: str
 
     def applies_to(self, known_by: str) -> bool:
-        """False for settings without effect: names have no support and no raw features, examples no templates."""
+        """False if the setting has no effect: names have no support and no raw features, examples no templates."""
         return self.name not in (("support", "normalization") if known_by == "names" else ("templates",))
 
 
 def switches(base: Settings, other: Settings) -> list[Switch]:
-    """Each setting in which the protocols differ, then the changes that no protocol has."""
+    """Settings in which the protocols differ, then settings that neither protocol has."""
     num_samples = VIEWS if base.num_samples == 1 else 1
     points = replace(base, support_points=other.support_points, test_points=other.test_points)
     counts = [f"{s.support_points:,}/{s.test_points:,}" for s in (base, other)]

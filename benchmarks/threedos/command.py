@@ -41,7 +41,7 @@ def run_all(args: argparse.Namespace, names: Sequence[str]) -> int:
 
 def _run(args: argparse.Namespace, names: Sequence[str]) -> None:
     _check(args)
-    args.out.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong path fails at once
+    args.out.mkdir(parents=True, exist_ok=True)  # first, so that a wrong path fails at once
     for name in args.set or names:
         runs = []
         for shots in args.shots or [None]:
@@ -57,14 +57,14 @@ def _run(args: argparse.Namespace, names: Sequence[str]) -> None:
 
 
 def with_shots(args: argparse.Namespace, shots: int | None, **changed: Any) -> argparse.Namespace:
-    """The settings of one run of `--shots`."""
+    """Settings of the run with this number of shots."""
     one = copy.copy(args)
     vars(one).update(changed, shots=shots)
     return one
 
 
 def _say(message: Warning | str, category: object, filename: str, lineno: int, *_: object, **__: object) -> None:
-    """Print a warning on one line, without its place in the code."""
+    """Print a warning on one line, without file name and line number."""
     print(f"warning: {message}", file=sys.stderr)
 
 
@@ -82,17 +82,17 @@ def summary(finished: Finished, files: Sequence[Path]) -> str:
 
 
 def parse(command: str, names: Sequence[str], argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The settings of a run."""
+    """Parse the settings of a run."""
     parser = options.parser(command, "; ".join(load_split(name).title for name in names), *OPTIONS)
     parser.set_defaults(set=[])
     if len(names) > 1:
         words = f"benchmarks to run, of {', '.join(names)} (default: all)"
         parser.add_argument("--set", nargs="+", choices=names, metavar="SET", help=words)
-    words = "openshape: the encoder's preprocessing, cosines (default); semnov: the published reference run"
+    words = "openshape (default): preprocessing of the encoder, cosines; semnov: as the published reference run"
     parser.add_argument("--protocol", choices=PROTOCOLS, default="openshape", help=words)
     words = "sampling seeds (default: 1 41 13718)"
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help=words)
-    parser.add_argument("--ablate", action="store_true", help="change each setting of the protocol, one at a time")
+    parser.add_argument("--ablate", action="store_true", help="also measure the effect of each setting of the protocol")
     parser.add_argument("--no-names", action="store_true", help="examples only; no text encoder is needed")
     words = "fail if the data differ from the published counts"
     parser.add_argument("--strict", action="store_true", help=words)
@@ -102,7 +102,7 @@ def parse(command: str, names: Sequence[str], argv: Sequence[str] | None = None)
 
 
 def settings(command: str, names: Sequence[str], **given: Any) -> argparse.Namespace:
-    """Settings of a run from keyword arguments; all others have their defaults."""
+    """Settings of a run: defaults, changed by keyword arguments."""
     args = parse(command, names, [])
     vars(args).update(given)
     return args

@@ -1,6 +1,6 @@
-"""Damaged copies of support shapes: does a support set closer to scans give better figures?
+"""Damaged copies of support shapes, which make the support more similar to scans.
 
-They are made from points alone and work for every data set.
+They are computed from points only, for any data set.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def partial_views(objects: Objects) -> Objects:
 
 
 def with_copies(split: Split, data: BenchmarkData, root: Path | None) -> Objects:
-    """The support and its corrupted copies, read from the release in `root` or, if it is None, made here."""
+    """The support and its corrupted copies, read from the release in `root` or, if it is None, generated."""
     if root is None:
         return Objects(data.support.shapes + damaged(data.support).shapes)
     from benchmarks.threedos.data import corrupted_support
@@ -65,7 +65,7 @@ def damaged(objects: Objects) -> Objects:
 
 
 def viewpoint(cloud: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Random camera position (3,) for a y-up cloud: any azimuth, elevation 0 to 50 degrees, three diagonals away."""
+    """Random camera position (3,) for a y-up cloud: any azimuth, elevation 0 to 50 degrees, far away."""
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(0, 50))
     direction = np.array([np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)])
     center = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
@@ -78,7 +78,7 @@ def visible(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
 
     rays = cloud.astype(np.float64) - camera
     distance = np.linalg.norm(rays, axis=1, keepdims=True)
-    radius = 100 * distance.max()  # a larger radius makes more points visible; 100 is usual for thousands of points
+    radius = 100 * distance.max()  # 100 is usual for thousands of points; a larger radius shows more points
     flipped = rays + 2 * (radius - distance) * rays / distance
     try:
         hull = ConvexHull(np.concatenate([flipped, np.zeros((1, 3))]))
@@ -100,7 +100,7 @@ def _lidar(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.n
 
 
 def _occluded(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.ndarray:
-    """Remove the eighth of the points nearest to a random point, `severity` times."""
+    """Remove the eighth of the points that is nearest to a random point, `severity` times."""
     for _ in range(severity):
         distance = np.linalg.norm(cloud - cloud[rng.randint(len(cloud))], axis=1)
         cloud = cloud[np.sort(np.argsort(distance, kind="stable")[len(cloud) // 8 :])]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Embedder:
-    """Embeds each cloud once per recipe and seed; with a cache folder, once over all runs."""
+    """Embeds each cloud once per recipe and seed; with a cache folder, only once over all runs."""
 
     encoder: ShapeEncoder
     cache: Path | None
@@ -37,10 +37,10 @@ class Embedder:
     def embed(
         self, sets: Mapping[str, Objects], recipe: Recipe, seeds: Sequence[int], num_samples: int
     ) -> list[dict[str, np.ndarray]]:
-        """Raw embeddings (b, d) float32 of each set, one mapping per seed; several samplings are averaged."""
+        """Raw embeddings (b, d) float32 of each set, as one mapping per seed; several samplings are averaged."""
         drawn = {seed: sample_seeds(seed, num_samples) for seed in seeds}
         stores = {one: self._store(recipe, one) for one in sorted(set().union(*drawn.values()))}
-        # one stream of all sets that are unread or lack embeddings
+        # sets without all embeddings are embedded in one stream
         lacking = [objects for objects in dict.fromkeys(sets.values()) if not self._has(objects, stores)]
         shapes = [shape for objects in lacking for shape in objects.shapes]
         settings: dict[str, Any] = {"batch_size": self.batch_size, "workers": self.workers, "progress": self.progress}
@@ -53,7 +53,7 @@ class Embedder:
         return [{name: mean(objects, seed) for name, objects in sets.items()} for seed in seeds]
 
     def fingerprint(self, objects: Objects) -> str:
-        """sha256 over the content of embedded shapes, in order."""
+        """sha256 of the content of all shapes of a set, in order. The set must have been embedded."""
         return hashlib.sha256(b"".join(self._keys[objects])).hexdigest()
 
     def _has(self, objects: Objects, stores: Mapping[int, EmbeddingStore]) -> bool:

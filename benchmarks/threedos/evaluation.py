@@ -1,4 +1,4 @@
-"""Embeddings of a run's sets -> scores of each method -> figures with intervals."""
+"""Evaluation of a run: from embeddings of its sets to scores of each method, and to figures with intervals."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _result(
 
 
 def method_result(known_by: str, score: str, scored: Judged, data: BenchmarkData, draws: int) -> MethodResult:
-    """Figures of one method from its scores of each set, one mapping per seed."""
+    """Figures of one method. scored: per seed, set -> scores."""
     labels = labels_of(data.test_known, data)
     hits = right(scored, labels)
     intervals = accuracy_intervals(hits, labels, draws)
@@ -79,18 +79,18 @@ def novel_sets(scored: Sequence[Mapping[str, Scored]]) -> list[str]:
 
 
 def pairs(scored: Sequence[Mapping[str, Scored]], novel: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per seed: novelty of the known shapes (m,) and of a novel set or "both" (n,)."""
+    """For each seed, novelty of the known shapes (m,), and of a novel set or of "both" (n,)."""
     names = novel_sets(scored) if novel == "both" else [novel]
     return [(s["known"].novelty, np.concatenate([s[name].novelty for name in names])) for s in scored]
 
 
 def right(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray) -> np.ndarray:
-    """Mask (s, m) of known test shapes with the right class, s seeds."""
+    """Mask (s, m) of the m known test shapes whose class is right, for s seeds."""
     return np.stack([s["known"].nearest == labels for s in scored])
 
 
 def kept(result: MethodResult) -> dict[str, float] | None:
-    """Fraction of each set at or below the threshold of its seed, mean over the seeds."""
+    """Fraction of each set that is at or below the threshold of the seed; mean over the seeds."""
     if result.thresholds is None:
         return None
     limited = list(zip(result.scored, result.thresholds, strict=True))

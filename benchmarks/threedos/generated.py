@@ -1,4 +1,4 @@
-"""Generated benchmark data, without download: clean shapes as CAD models, simulated scans of them as scans."""
+"""Generated benchmark data: clean shapes replace CAD models, and simulated scans replace scans."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from openshape_ood.errors import InputError
 
 POINTS = 2048
 SEVERITY = 0.8
-# first seed of each part of a run; training seeds begin at 2**24
+# first seed of the shapes of each part; seeds of training shapes begin at 2**24
 FIRST = {"support": 0, "validation": 2_500_000, "test": 5_000_000}
 RANGE = 2_500_000
-LEAST_STRIDE = 1000  # between the first seeds of two data seeds
-# per track: are the support shapes scans, and are the test shapes scans?
+LEAST_STRIDE = 1000  # least distance between the first seeds of two data seeds
+# track -> True if the support shapes are scans, True if the test shapes are scans
 SCANNED = {"synthetic to real": (False, True), "synthetic": (False, False), "real": (True, True)}
 
 
@@ -43,18 +43,18 @@ class Generated:
 
 
 def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
-    """Benchmark data: `per_class` support shapes per known class, half as many for validation, `per_class` to test."""
+    """Benchmark data with `per_class` shapes per class for support and for test, and half as many for validation."""
     stride = max(LEAST_STRIDE, per_class)
     if not 1 <= per_class <= RANGE:
-        raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes a class")
+        raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes per class")
     if not 0 <= seed < RANGE // stride:
-        raise InputError(f"data seed is {seed}; with {per_class} shapes a class there are 0 to {RANGE // stride - 1}")
+        raise InputError(f"data seed is {seed}; expected 0 to {RANGE // stride - 1} with {per_class} shapes per class")
     made = [tuple(c for c in of if c.generated) for of in (split.known, split.novel1, split.novel2)]
     known, novel1, novel2 = made
     support_scanned, test_scanned = SCANNED[split.track]
 
     def shapes(classes: Iterable[ObjectClass], part: str, count: int, scanned: bool) -> Objects:
-        # a class with several categories uses them in turn
+        # the categories of a class alternate
         first, rows = FIRST[part] + stride * seed, [(c, i) for c in classes for i in range(count)]
         return Objects(
             tuple(Generated(c.title, c.generated[i % len(c.generated)], first + i, scanned) for c, i in rows)

@@ -1,7 +1,7 @@
 """Bootstrap 95 % intervals of AUROC, FPR95, AUPR and accuracy over test objects.
 
-Objects are resampled with replacement, and each resample is used for every sampling seed. The figure is the mean over
-the seeds. Draws are integers from numpy's `RandomState`, whose stream is frozen: a seed always gives the same draws.
+Objects are resampled with replacement. Each resample is used for all sampling seeds, and the figure is the mean over
+the seeds. The draws are integers of numpy's `RandomState`, which never change for a seed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Pairs = Sequence[tuple[np.ndarray, np.ndarray]]  # per sampling seed: novelty of
 Interval = tuple[float, float]
 Difference = tuple[float, float, float]
 
-HELD = 2**16  # draws times objects per block: 5 MiB of temporaries; larger blocks are no faster
+HELD = 2**16  # draws times objects per block, for 5 MiB of temporary arrays; larger blocks are not faster
 
 
 def metric_intervals(pairs: Pairs, draws: int = 1000, seed: int = 0) -> dict[str, Interval]:
-    """Metric -> (low, high) of its mean over the pairs, as fractions; all pairs list the same objects in one order.
+    """Metric -> (low, high) of its mean over the pairs, as fractions. All pairs have the same objects in one order.
 
-    Known and novel objects are resampled separately; novel 1 and novel 2 together are not stratified.
+    Known and novel objects are resampled separately. Novel 1 and novel 2 are resampled together.
     """
     (means,) = _resampled_means([pairs], draws, seed)
     return {name: _interval(values) for name, values in means.items()}
@@ -38,7 +38,7 @@ def paired_differences(base: Pairs, other: Pairs, draws: int = 1000, seed: int =
 def accuracy_intervals(right: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0) -> dict[str, Interval]:
     """(low, high) of accuracy and balanced accuracy, from right (s, m) bool of s seeds and true titles (m,).
 
-    Objects are resampled within their class, so that class sizes stay fixed.
+    Objects are resampled within their class, so class sizes do not change.
     """
     (drawn,) = _resampled_accuracies([right], titles, draws, seed)
     return {name: _interval(values) for name, values in drawn.items()}
@@ -73,12 +73,12 @@ def weighted_metrics(
 
 
 def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Number of objects at or below each threshold: (draws, 1 + thresholds), integers, so sums are exact."""
+    """Number of objects at or below each threshold (draws, 1 + thresholds). Sums of integers are exact."""
     order = np.argsort(scores)
     sums = np.zeros((len(weights), 1 + len(scores)), dtype=np.float64)
     np.cumsum(weights.take(order, axis=1), axis=1, out=sums[:, 1:])
     steps = np.searchsorted(scores[order], thresholds, side="right")
-    # `take` gives contiguous rows, whose later sums do not depend on the block; sums[:, steps] does not
+    # unlike sums[:, steps], `take` gives contiguous rows, whose sums do not depend on the block size
     return sums.take(np.concatenate([[0], steps]), axis=1)
 
 
@@ -88,8 +88,8 @@ def _rejected(accepted: np.ndarray) -> np.ndarray:
 
 
 def _fpr95(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """FPR at TPR 0.95, linear between curve points; if the curve is flat at 0.95, its last point, as np.interp."""
-    # exact comparison is right: 19 n / 20 n is the float 0.95 for every n
+    """FPR at TPR 0.95, interpolated linearly. On a flat part of the curve the last point counts, as in np.interp."""
+    # an exact comparison works, because 19 n / 20 n is the float 0.95 for every n
     tpr = kept / kept[:, -1:]
     before = (tpr <= 0.95).sum(axis=1) - 1
     draw = np.arange(len(tpr))
@@ -110,7 +110,7 @@ def _resampled_means(sides: Sequence[Pairs], draws: int, seed: int) -> list[dict
     """For each side, metric -> mean over its pairs (draws,); all pairs use the same resamples."""
     random, counts, blocks = np.random.RandomState(seed), list(map(len, sides[0][0])), []
     for block in _blocks(draws, sum(counts)):
-        # draw by draw, known first: the random stream does not depend on the block size
+        # drawing one resample after the other makes the random numbers independent of the block size
         drawn = [[random.randint(count, size=count, dtype=np.int64) for count in counts] for _ in range(block)]
         known, novel = (np.stack([np.bincount(d[i], minlength=counts[i]) for d in drawn]) for i in (0, 1))
         blocks.append([_means([weighted_metrics(*pair, known, novel) for pair in pairs]) for pairs in sides])
@@ -135,7 +135,7 @@ def _resampled_accuracies(
     _, labels = np.unique(titles, return_inverse=True)
     sizes, shares = np.bincount(labels), [right.mean(axis=0) for right in sides]
     recalls = [np.empty((draws, len(sizes))) for _ in sides]
-    # class by class, all draws of each: the random stream does not depend on the block size
+    # drawing all resamples of a class at a time makes the random numbers independent of the block size
     for label, count in enumerate(sizes.tolist()):
         members, start = np.flatnonzero(labels == label), 0
         for block in _blocks(draws, count):

@@ -1,6 +1,6 @@
-"""Known classes of a run, and the library's methods that score embeddings against them.
+"""Known classes of a run, and the methods of the library that score embeddings against them.
 
-They use cosines, or Euclidean distances of raw features, as the published reference run does.
+They use cosines or, as in the published reference run, Euclidean distances of raw features.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Reference:
         identity: Identity,
         unit: bool,
     ) -> Reference:
-        """Reference from support (m, d) with labels (m,), which also name the classes."""
+        """Reference from support (m, d) with labels (m,). The labels are also the names of the classes."""
         called = tuple(map(str, range(int(labels.max()) + 1)))
         return cls(names, owners, KnownClasses(called, identity, examples=support, labels=labels), unit)
 
@@ -52,17 +52,17 @@ class Reference:
 
 @dataclass(frozen=True)
 class Method:
-    """A scoring method: the library's `score` for cosines, and its method `raw` for raw features."""
+    """A scoring method: name of the library's method for cosines (`score`) and for raw features (`raw`)."""
 
     known_by: str
     score: str
     raw: str = ""
 
     def judge(self, queries: np.ndarray, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
-        """Novelty (b,) and nearest class (b,) of queries (b, d); the best name of a class counts."""
+        """Novelty (b,) and nearest class (b,) of queries (b, d). The nearest name of a class represents it."""
         known = reference.examples if self.raw else reference.names
         if known is None:
-            raise InputError("the classes have no names here; expected a text encoder")
+            raise InputError("the classes have no names. Expected a text encoder. Remove --no-names")
         raw = self.raw and not reference.unit
         result = LIBRARY[self.raw].fit(known).judge(queries) if raw else judge(queries, known, self.score)
         return result.novelty, result.nearest if self.raw else reference.owners[result.nearest]
@@ -76,7 +76,7 @@ METHODS = (
 
 
 def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Reference) -> dict[str, Scored]:
-    """Scores of each nonempty set of queries (b, d), with the nearest example of the predicted class."""
+    """Scores of each nonempty set of queries (b, d), and the nearest example of the predicted class."""
     scored, metric = {}, "cosine" if reference.unit else "euclidean"
     for name, queries in ((name, queries) for name, queries in sets.items() if len(queries)):
         novelty, classes = method.judge(queries, reference)
@@ -90,8 +90,8 @@ def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Referen
 
 
 def printed_prototype_classes(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Classes (b,) as the 3DOS code prints them: it uses the nearest prototype's index as an index into the support.
+    """Classes (b,) as the 3DOS code computes them: it uses the index of a prototype as an index into the support.
 
-    github.com/antoalli/3D_OS `classifiers/trainer_ddp_cla_md.py`; every run built on it has the same error.
+    The code is github.com/antoalli/3D_OS `classifiers/trainer_ddp_cla_md.py`. Runs that use it have this error too.
     """
     return labels[np.minimum(classes, len(labels) - 1)]

@@ -1,4 +1,4 @@
-"""The shapes of one benchmark run from any data set, read when needed."""
+"""Shapes of a benchmark run, from any data set; a cloud is read when it is needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openshape_ood.errors import InputError
 
 
 class Shape(Protocol):
-    """One shape of a data set: a small dataclass that can be sent to a process, which then reads the cloud."""
+    """One shape of a data set: a small dataclass. It can be sent to another process, which reads the cloud."""
 
     @property
     def title(self) -> str: ...
@@ -30,7 +30,7 @@ class Shape(Protocol):
 
 
 def to_words(value: Any) -> Any:
-    """A shape as JSON; dataclasses and paths are written with the name of their class."""
+    """Convert a shape to JSON values; dataclasses and paths get the name of their class."""
     if isinstance(value, Path):
         return {"class": "pathlib:Path", "values": [str(value)]}
     if not is_dataclass(value):
@@ -40,7 +40,7 @@ def to_words(value: Any) -> Any:
 
 
 def from_words(words: Any) -> Any:
-    """The shape from `to_words`."""
+    """Inverse of `to_words`."""
     if not isinstance(words, dict):
         return words
     module, _, name = words["class"].partition(":")

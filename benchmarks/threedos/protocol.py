@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # reader processes import this module, and importing torch wo
 class Run:
     """Inputs of a run and its ablation.
 
-    text: makes the text encoder from a template list, or None for a run without names.
+    text: function from the name of a template list to a text encoder; None for a run without names.
     """
 
     split: Split
@@ -43,7 +43,7 @@ class Run:
     text: Callable[[str], TextEncoder] | None
     seeds: Sequence[int]
     draws: int
-    data_root: Path | None = None  # folder with corrupted copies; None: they are made here
+    data_root: Path | None = None  # folder with corrupted copies; None: they are generated
 
     @property
     def encoder(self) -> ShapeEncoder:
@@ -59,7 +59,7 @@ class Run:
 
     def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
         """Raw embeddings of each set, and the known classes, for each seed."""
-        names = self._names(settings)  # first, because a text encoder may be missing
+        names = self._names(settings)  # first, to fail early if the text encoder is missing
         owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
         support = self.support(settings)
         embedded = self._embed({**self.data.sets, "support": support}, settings)
@@ -67,7 +67,7 @@ class Run:
         return embedded, [Reference.of(names, owners, sets["support"], *rest) for sets in embedded]
 
     def _names(self, settings: Settings) -> KnownClasses | None:
-        """Known classes by names; each name of a class is an entry of its own, and the best one counts."""
+        """Known classes by names. Each name of a class is a separate entry; the nearest name represents the class."""
         if self.text is None:
             return None
         names = [name for c in self.data.known for name in c.names]
@@ -80,7 +80,7 @@ class Run:
         return known
 
     def support(self, settings: Settings) -> Objects:
-        """The support shapes and the copies that the settings add."""
+        """Support shapes, with the copies that the settings add."""
         clean = self.data.support
         if settings.support == "clean":
             return clean
@@ -122,14 +122,14 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
         before = {result.known_by: result.scored for result in results}
         report["ablation"] = ablate(before, _switches(this, settings), data, this.judged, args.draws)
     report["run"] = {"seconds": round(time.perf_counter() - started, 1), **asdict(embedder.tally)}
-    report["run"]["peak_mb"] = peak_mb()  # without the batches in the reader processes
+    report["run"]["peak_mb"] = peak_mb()  # without the reader processes
     unit = {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in embedded[0].items()}
     model = encoder.identity.checkpoint
     return Finished(split, data, model, settings.protocol, args.seeds, results, unit, report)
 
 
 def _switches(this: Run, settings: Settings) -> list[Switch]:
-    """Switches of the ablation; corrupted copies only if the data have them."""
+    """Switches of the ablation. Corrupted copies are left out if the data have none."""
     (other,) = (PROTOCOLS[name](this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol)
     turned = switches(settings, other)
     for switch in [switch for switch in turned if switch.settings.support == "with corrupted copies"]:
@@ -149,7 +149,7 @@ def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
 
 
 def load(split: Split, args: argparse.Namespace, cache: Path | None) -> BenchmarkData:
-    """The data of a benchmark, from the options data_root, per_class, data_seed and progress."""
+    """Load the data of a benchmark by the options data_root, per_class, data_seed and progress."""
     if not args.data_root:
         return generated.load(split, args.per_class, args.data_seed)
     from benchmarks.threedos import data
@@ -171,5 +171,5 @@ def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) ->
     wrong = counts + [f"no object of {title}" for title in data.absent]
     if args.strict and wrong:
         words = f"{args.data_root} is not the published data of {split.name}: {'; '.join(wrong)}"
-        raise ShapeFileError(f"{words}. Without --strict it is used as it is")
+        raise ShapeFileError(f"{words}. Without --strict the run continues with these data")
     return counts

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from benchmarks.threedos.splits import tables
 from openshape_ood.registry.names import find_checkpoint
 from openshape_ood.registry.rows import list_checkpoints
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
 PARTS = ("novel1", "novel2", "both")
-MOST = 12  # published rows below a run
-TRAINED, FROZEN = 3, 2  # rows for the best trained networks; least rows for other frozen encoders
-REFERENCE = "semnov"  # the source whose settings are a protocol
+MOST = 12  # most published rows below a run
+TRAINED, FROZEN = 3, 2  # rows of the best trained networks; least number of rows of other frozen encoders
+REFERENCE = "semnov"  # source with the settings of the protocol of this name
 TRAINED_MARK = " (trained"
 KNOWN_BY = ("names", "prototypes", "nearest example", "")
 
@@ -34,8 +33,8 @@ class Source:
 class Published:
     """A published row. All figures are in percent.
 
-    encoder: a checkpoint's name, or a network with "(trained)" or "(trained once)"; known_by: as in our results, or
-    "" if none fits; percent: "both" and, if known, "novel1" and "novel2" -> metric -> figure.
+    encoder: name of a checkpoint, or of a network followed by "(trained)" or "(trained once)"; known_by: as in our
+    results, "" for other kinds; percent: "both" and, if published, "novel1" and "novel2" -> metric -> figure.
     """
 
     benchmark: str
@@ -61,42 +60,37 @@ class Published:
 
     @property
     def label(self) -> str:
-        """The method, with "+ copies" if its support has copies."""
+        """The method, followed by "+ copies" if its support has copies."""
         return self.method if self.support == "clean" else f"{self.method} + copies"
-
-
-@cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8"))
 
 
 @cache
 def sources() -> Mapping[str, Source]:
     """Short name -> source."""
-    return {name: Source(name, **row) for name, row in _tables()["sources"].items()}
+    return {name: Source(name, **row) for name, row in tables("published.toml")["sources"].items()}
 
 
 def reasons() -> Sequence[Mapping[str, str]]:
     """Reasons why figures differ: "title", "text" and "source" of each, in reading order."""
-    rows: Sequence[Mapping[str, str]] = _tables()["reasons"]
+    rows: Sequence[Mapping[str, str]] = tables("published.toml")["reasons"]
     return rows
 
 
 @cache
 def all_published() -> tuple[Published, ...]:
     """Every row of `published.toml`, in its order."""
-    return tuple(_published(table, row) for table in _tables()["tables"] for row in table["rows"])
+    return tuple(_published(table, row) for table in tables("published.toml")["tables"] for row in table["rows"])
 
 
 def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
-    method = _tables()["methods"][row["method"]]
+    method = tables("published.toml")["methods"][row["method"]]
     accuracy, balanced = (*row.get("accuracy", ()), None, None)[:2]
     return Published(
         **{key: row[key] for key in ("benchmark", "encoder", "method")},
         **{key: method[key] for key in ("known_by", "score")},
         source=sources()[table["source"]],
         settings=table["settings"] | {key: method[key] for key in ("unit", "means", "templates") if key in method},
-        # a row ends with its last known figure
+        # the last figures of a row may be missing
         percent={part: dict(zip(METRICS, row[part], strict=False)) for part in PARTS if part in row},
         accuracy=accuracy,
         balanced_accuracy=balanced,
@@ -106,23 +100,23 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
 
 def score_words(method: str) -> str:
     """Score of a published method, in words."""
-    return str(_tables()["methods"][method]["score"])
+    return str(tables("published.toml")["methods"][method]["score"])
 
 
 def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
     """Published rows to print below a run.
 
-    For a trained network all its rows. For an encoder at most `MOST`: the same encoder, the best trained networks,
-    other frozen encoders.
+    For a trained network these are all its rows. For an encoder they are at most `MOST`: rows of the same encoder, of
+    the best trained networks, and of other frozen encoders.
     """
     rows = [row for row in all_published() if row.benchmark == benchmark]
     trained_network, mark, _ = (model or "").partition(TRAINED_MARK)
-    if mark:  # every score of every training of this network
+    if mark:  # all scores of all trainings of this network
         return [row for row in rows if row.encoder.partition(TRAINED_MARK)[0] == trained_network]
     same = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
     same = sorted(same[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
     others = _best(row for row in rows if row.encoder != model)
-    first: dict[tuple[str, ...], Published] = {}  # best row of each training, which has one row per score
+    first: dict[tuple[str, ...], Published] = {}  # the best row of each training
     for row in others:
         if row.trained:
             first.setdefault((row.source.name, row.encoder, row.support), row)
@@ -135,7 +129,7 @@ def _best(rows: Iterable[Published]) -> list[Published]:
 
 
 def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
-    """Differences in settings between a published row and a run, in words; "nothing that is known" if none."""
+    """Text about the settings in which a published row and a run differ; "nothing that is known" if there are none."""
     there, here, data = row.settings, report["settings"], report["data"]
     model = report["provenance"]["identity"]["checkpoint"]
     lines = []
@@ -150,7 +144,7 @@ def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
         lines.append(f"{counts[0]} points (here {counts[1]})")
     if there.get("color", here["color"]) != here["color"]:
         lines.append(f"color {there['color']:g} (here {here['color']:g})")
-    # did the encoder get its own up axis? all benchmark data are y up
+    # was the encoder's own up axis used? all data are y up
     if "exchange" in there and row.encoder in list_checkpoints():
         upright = there["exchange"] or find_checkpoint(row.encoder).spec.up == "y"
         if upright != (here["exchange"] or here["encoder_up"] == "y"):

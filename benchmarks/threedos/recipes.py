@@ -1,4 +1,4 @@
-"""The settings of the two protocols: preparation of clouds, features, templates."""
+"""Settings of the two protocols: preparation of clouds, features, templates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEMNOV_POINTS["real"] = (2048, 2048)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Preparation of a cloud: rotation of axis `up` to `to`, resampling, gray; part of the embedding's cache key.
+    """Preparation of a cloud: rotation from axis `up` to axis `to`, resampling, gray color. Part of the cache key.
 
     fewer: as in the encoder's `CloudSpec`.
     """
@@ -51,7 +51,7 @@ class Recipe:
 
 @cache
 def code_hash() -> str:
-    """sha256 of the source code that prepares and embeds clouds; an edit there invalidates cached embeddings."""
+    """sha256 of the source code that prepares and embeds clouds. Changed code invalidates cached embeddings."""
     folder = Path(openshape_ood.__file__).parent
     sources = [folder / "shapes" / "points.py", *sorted((folder / "encoders").rglob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
@@ -96,7 +96,7 @@ def openshape(row: Row, track: Track = "synthetic to real") -> Settings:
 def semnov(row: Row, track: Track = "synthetic to real") -> Settings:
     """Settings of the published reference run of OpenShape on 3DOS, github.com/HLWPOLITO/SemNov_AML_DAAI_23-24.
 
-    It had the synthetic-to-real benchmarks only, and no names. Other tracks use the numbers of points of 3DOS.
+    It had only synthetic-to-real benchmarks, and no names. Other tracks use the numbers of points of 3DOS.
     """
     return Settings("semnov", *SEMNOV_POINTS[track], 0.0, False, False, "")
 

@@ -1,4 +1,4 @@
-"""The JSON report of a run: written, read and validated here."""
+"""JSON report of a run: creation, reading and validation."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from benchmarks.threedos.protocol import Run
     from openshape_ood import ShapeEncoder, TextEncoder
 
-LARGEST = 64 * 2**20  # bytes of a report; real ones have about 10,000
-LONGEST = 60  # printed characters of a name
+LARGEST = 64 * 2**20  # most bytes of a report; usual are 10,000
+LONGEST = 60  # most printed characters of a name
 
 
 def record(
@@ -77,7 +77,7 @@ def record(
 
 
 def other_weights(encoder: ShapeEncoder, text: TextEncoder | None) -> list[str]:
-    """Unregistered weights in use, in words with sha256."""
+    """Texts about unregistered weights in use, with sha256."""
     row, sha256, registered = encoder.row, encoder.identity.sha256, known_sha256(encoder.row)
     lines = (
         [f"{row.name}, sha256 {sha256[:12]}, registered {registered[:12] or 'none'}"] if registered != sha256 else []
@@ -108,8 +108,8 @@ def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
 # --- reading ---
 
 
-Is = namedtuple("Is", "expected holds")  # schema of a single value: a predicate, and its description for errors
-Each = namedtuple("Each", "value")  # schema of a mapping from any name to values of one schema
+Is = namedtuple("Is", "expected holds")  # schema of a single value: description for errors, predicate
+Each = namedtuple("Each", "value")  # schema of a mapping with any keys, whose values have one schema
 
 
 def _is_setting(value: Any) -> bool:
@@ -122,7 +122,7 @@ COUNT = Is("a count", lambda value: type(value) is int and value >= 0)
 SHARE = Is("a fraction from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1)
 FIGURE = {"mean": SHARE, "low": SHARE, "high": SHARE}
 SETS = {"counts": Each(Each(COUNT)), "differs": [TEXT], "absent": [TEXT], "sha256": Each(TEXT)}
-# schema of the parts of a report that are read; a dict has fixed keys, a list has items of one schema
+# schema of the parts of a report that are used; a dict has fixed keys, the items of a list have one schema
 REPORT = {
     "benchmark": TEXT,
     "protocol": TEXT,
@@ -141,18 +141,18 @@ def read_record(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     if len(content) > LARGEST:
-        raise FileError(f"{path} has more than {LARGEST // 2**20} MiB; a run's report is far smaller")
+        raise FileError(f"{path} has more than {LARGEST // 2**20} MiB. Expected the report of a run. Give another file")
     try:
         report = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise FileError(f"{path} cannot be read as JSON ({type(error).__name__})") from error
     if wrong := next(problems(report, REPORT), ""):
-        raise FileError(f"{path} is no report of a benchmark run: {wrong}. `python -m benchmarks.sr1` writes one")
+        raise FileError(f"{path} is not the report of a run: {wrong}. `python -m benchmarks.sr1` writes a report")
     return dict(report)
 
 
 def problems(value: Any, wanted: Any, where: str = "") -> Iterator[str]:
-    """Yield each difference between a value from a JSON file and its schema `wanted`."""
+    """Yield the differences between a value from a JSON file and its schema `wanted`."""
     kind = wanted.expected if isinstance(wanted, Is) else "a list" if isinstance(wanted, list) else "named values"
     fits = wanted.holds(value) if isinstance(wanted, Is) else isinstance(value, list if kind == "a list" else dict)
     if not fits:
@@ -171,6 +171,6 @@ def problems(value: Any, wanted: Any, where: str = "") -> Iterator[str]:
 
 
 def plain(words: str, longest: int = LONGEST) -> str:
-    """Text from a file for a table: no control characters, at most `longest` characters."""
+    """Text from a file without control characters, cut to `longest` characters."""
     safe = printable(words)
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"

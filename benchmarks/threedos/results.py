@@ -49,9 +49,9 @@ class Scored:
 class MethodResult:
     """Scores and figures of one method.
 
-    scored: per seed, set -> scores; metrics: "novel1", "novel2" or "both" -> metric -> figure; printed_accuracy: as
-    the 3DOS code prints it; confusion: novel class -> nearest known class -> fraction; thresholds: per seed, keeping
-    95 % of the validation shapes.
+    scored: for each seed, set -> scores; metrics: "novel1", "novel2" or "both" -> metric -> figure; printed_accuracy:
+    accuracy as the 3DOS code prints it; confusion: novel class -> nearest known class -> fraction; thresholds: for each
+    seed, the threshold that keeps 95 % of the validation shapes.
     """
 
     known_by: str
@@ -66,7 +66,7 @@ class MethodResult:
 
     @property
     def threshold(self) -> float | None:
-        """Threshold of the first seed, which the pictures show."""
+        """Threshold of the first seed, for pictures; None without thresholds."""
         return self.thresholds[0] if self.thresholds else None
 
 

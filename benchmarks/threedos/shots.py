@@ -1,4 +1,4 @@
-"""Figures by number of examples per class: table, JSON file and picture of several runs."""
+"""Figures by number of examples per class (shots), over several runs: table, JSON and picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = {"accuracy": "accuracy", "auroc": "AUROC", "fpr95": "FPR95"}
 
 
 def rows_of(runs: Sequence[Finished]) -> list[dict[str, Any]]:
-    """One row per number of shots and kind of known classes; known against both novel sets."""
+    """One row per number of shots and kind of known classes, for known against both novel sets."""
     return [
         {"shots": run.report["settings"]["shots"], "known_by": one.known_by, "accuracy": one.accuracy.as_json()}
         | {name: one.metrics["both"][name].as_json() for name in ("auroc", "fpr95")}
@@ -24,7 +24,7 @@ def rows_of(runs: Sequence[Finished]) -> list[dict[str, Any]]:
 
 
 def write(folder: Path, runs: Sequence[Finished], stem: str, pictures: bool) -> tuple[str, list[Path]]:
-    """Write the files; returns the table as text, and their paths."""
+    """Write JSON and picture; returns the table as text, and the paths."""
     rows = rows_of(runs)
     report = {key: runs[0].report[key] for key in ("benchmark", "title", "provenance", "versions")} | {"rows": rows}
     files = [write_json(folder / f"{stem}.json", report)]
@@ -39,7 +39,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def draw(path: Path, report: Mapping[str, Any]) -> Path:
-    """Draw each figure over the number of examples: one panel per figure, one line per kind of known classes."""
+    """Draw each figure against the number of examples: one panel per figure, one line per kind of known classes."""
     from openshape_ood import plots
 
     rows = report["rows"]

@@ -15,7 +15,7 @@ Track = Literal["synthetic to real", "synthetic", "real"]
 
 @dataclass(frozen=True)
 class ObjectClass:
-    """One class of a benchmark, with its names in prompts, in each data set and in the generated categories."""
+    """A class of a benchmark: names in prompts, names in each data set, generated categories."""
 
     title: str
     names: tuple[str, ...]
@@ -47,24 +47,25 @@ class Split:
 
 
 @cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("splits.toml").read_text(encoding="utf-8"))
+def tables(name: str = "splits.toml") -> dict[str, Any]:
+    """Content of a TOML file in this folder."""
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
 
 
 def split_names(track: Track | None = None) -> tuple[str, ...]:
-    """Names of all benchmarks, or of those in one track."""
-    return tuple(name for name, row in _tables()["benchmarks"].items() if track in (None, row["track"]))
+    """Names of the benchmarks of a track; None: of all benchmarks."""
+    return tuple(name for name, row in tables()["benchmarks"].items() if track in (None, row["track"]))
 
 
 def load_split(name: str) -> Split:
     """The benchmark called `name`."""
     check_choice(name, "benchmark", split_names())
-    tables, row = _tables(), _tables()["benchmarks"][name]
+    row = tables()["benchmarks"][name]
     titles = {
-        part: [t for of in row.get(part, []) for t in tables["sets"][of]] for part in ("known", "novel1", "novel2")
+        part: [t for of in row.get(part, []) for t in tables()["sets"][of]] for part in ("known", "novel1", "novel2")
     }
     return Split(name, row["title"], row["track"], **{part: tuple(map(_class, of)) for part, of in titles.items()})
 
 
 def _class(title: str) -> ObjectClass:
-    return ObjectClass(title, **{field: tuple(values) for field, values in _tables()["classes"][title].items()})
+    return ObjectClass(title, **{field: tuple(values) for field, values in tables()["classes"][title].items()})

@@ -1,4 +1,4 @@
-"""Cache of embeddings on disk, keyed by cloud and settings: no cloud is embedded twice."""
+"""Cache of embeddings on disk, by content of the cloud and settings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from openshape_ood.storage import replacing
 
 SHARD = re.compile(r"[0-9a-f]{64}\.safetensors")
 ABANDONED = 3600  # seconds
-# one shard per batch survives a kill, but thousands of small files are slow to open
+# a shard per batch is not lost if the run is killed, but many small files are slow; they are then merged
 MOST_SHARDS = 64
 
 
 class DamagedCacheWarning(UserWarning):
-    """A damaged file in the embedding cache; its clouds are embedded again."""
+    """The embedding cache has a damaged file, whose clouds are embedded again."""
 
 
 def content_key(cloud: np.ndarray) -> bytes:
@@ -39,8 +39,8 @@ def content_key(cloud: np.ndarray) -> bytes:
 class EmbeddingStore:
     """Raw embeddings (d,) float32 by `content_key`, for one record: checkpoint, recipe and seed.
 
-    Each `add` writes one shard, a safetensors file named by the sha256 of its content and verified when read. Without
-    a folder, embeddings are kept in memory only.
+    Each `add` writes one shard: a safetensors file whose name is the sha256 of its content, which is verified when the
+    file is read. Without a folder, embeddings are in memory only.
     """
 
     def __init__(self, root: Path | None, record: Mapping[str, Any], dim: int) -> None:
@@ -48,11 +48,11 @@ class EmbeddingStore:
         name = f"{record['checkpoint'][:16]}-{record_key(dict(record))[:16]}"
         self.folder = root / "embeddings" / name if root else None
         self._index: dict[bytes, int] = {}
-        # one growing table, because thousands of small arrays would fragment the memory
+        # one table that grows, because thousands of small arrays would fragment the memory
         self._table = np.empty((1024, dim), dtype=np.float32)
         if self.folder:
             path = self.folder / "record.json"
-            if not path.is_file():  # written once: a complete cache may be read-only
+            if not path.is_file():  # written only once, because a complete cache may be read-only
                 _replace(path, (json.dumps(record, indent=2) + "\n").encode())
             forget_abandoned(self.folder)
             self._open(self.folder)
@@ -68,11 +68,11 @@ class EmbeddingStore:
         return frozenset(self._index)
 
     def get(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Embeddings (b, d) in the order of the keys; raises `KeyError` for a missing one."""
+        """Embeddings (b, d) in the order of the keys. Raises `KeyError` for a missing key."""
         return self._table[np.array([self._index[key] for key in keys], dtype=np.int64)]
 
     def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
-        """Store embeddings (b, d); they are on disk when this returns."""
+        """Store embeddings (b, d), in memory and on disk."""
         embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
         if self.folder and len(keys):
             _write_shard(self.folder, keys, embeddings)
@@ -108,7 +108,7 @@ class EmbeddingStore:
             if keys.shape != (len(embeddings), 32) or embeddings.shape != (len(keys), self.dim):
                 raise ValueError(f"it has keys {keys.shape} and embeddings {embeddings.shape}")
             return list(map(bytes, keys)), embeddings
-        except FileNotFoundError:  # another run has merged the shards in the meantime
+        except FileNotFoundError:  # another run has merged the shards
             pass
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             warnings.warn(f"{path}: {error}; removed, its clouds are embedded again", DamagedCacheWarning, stacklevel=2)
@@ -126,7 +126,7 @@ def _write_shard(folder: Path, keys: Sequence[bytes], embeddings: np.ndarray) ->
 
 
 def forget_abandoned(folder: Path, pattern: str = "*.partial") -> None:
-    """Remove partial files of killed runs; those of an active run are newer than `ABANDONED`."""
+    """Remove partial files that are older than `ABANDONED`, which are of killed runs."""
     for partial in folder.glob(pattern):
         with contextlib.suppress(OSError):
             if time.time() - partial.stat().st_mtime > ABANDONED:

@@ -1,4 +1,4 @@
-"""Embeddings of a stream of clouds: reader processes prepare them ahead of the encoder, in bounded memory."""
+"""Embeddings of a stream of clouds. Reader processes prepare clouds ahead of the encoder, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.threedos.store import EmbeddingStore, content_key
 from openshape_ood.errors import OpenShapeError, WorkerError
 from openshape_ood.workers import in_order
 
-AHEAD = 3  # batches that a process may be ahead of the encoder; a batch has its clouds once per seed and sampling
+AHEAD = 3  # most batches that each process prepares ahead; a batch has its clouds once per seed and sampling
 
 
 class Network(Protocol):
@@ -32,7 +32,8 @@ class Tally:
     reused: int = 0
 
 
-Read = tuple[bytes, Mapping[int, np.ndarray]]  # content key of a cloud; prepared cloud of each seed that lacks it
+# content key of a cloud; seed -> prepared cloud, for the seeds without a stored embedding
+Read = tuple[bytes, Mapping[int, np.ndarray]]
 
 
 def embed(
@@ -46,9 +47,9 @@ def embed(
     progress: bool,
     tally: Tally,
 ) -> list[bytes]:
-    """Fill the store of every seed with the shapes' embeddings; returns their content keys (b,).
+    """Store the missing embeddings of all shapes for each seed; returns the content keys (b,) of the shapes.
 
-    A resumed run has the same batches, because they begin at fixed indices of the list.
+    Batches begin at fixed indices of the list, so a resumed run has the same batches.
     """
     from tqdm import tqdm
 
@@ -92,8 +93,8 @@ def _read(
         for done in all_done:
             if isinstance(done.error, WorkerError):
                 raise OpenShapeError(
-                    f"a reader process died, perhaps because memory ran out: {done.error}. Run the command again, with "
-                    "--workers 0 to read in the main process; cached embeddings are not computed again"
+                    f"a reader process ended, perhaps for lack of memory: {done.error}. Run the command again with "
+                    "--workers 0, which reads in the main process. Cached embeddings are not computed again"
                 ) from done.error
             if done.error is not None:
                 raise done.error
@@ -104,7 +105,7 @@ def _read(
 def preparer(
     recipe: dict[str, Any], seeds: list[int], there: list[list[str]]
 ) -> Callable[[list[Any]], tuple[list[tuple[str, list[int]]], list[np.ndarray]]]:
-    """Task of a process: read shapes, compute their keys, prepare them for the seeds that lack them."""
+    """Task of a reader process: read shapes, compute keys, and prepare clouds for seeds without a stored embedding."""
     how = Recipe(**recipe)
     known = {seed: frozenset(keys) for seed, keys in zip(seeds, there, strict=True)}
 

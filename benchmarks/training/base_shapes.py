@@ -1,8 +1,8 @@
 """Labeled shapes for the training of comparators for `tiny`, without the classes of 3DOS.
 
-There are two kinds of base classes: structural variants of generated categories, and compounds. A compound joins two
-shapes of these categories in the way of its class. The encoder was not trained on compounds, and any number of
-classes can be made.
+There are two kinds of base classes: structural variants of generated categories, and compounds. A compound is
+a shape of two joined shapes of these categories; its class determines which ones, and how. The encoder was not trained
+on compounds, and there are enough of them for any number of classes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def evaluation_names() -> tuple[str, ...]:
 
 
 def base_categories() -> list[str]:
-    """Generated categories that `tiny` was trained on, and that are no classes of 3DOS or kinds of them."""
+    """Generated categories of the training of `tiny`, without those of the evaluation and their kinds."""
     left = overlaps(categories(), evaluation_names())
     return [c for c in categories() if c not in left]
 

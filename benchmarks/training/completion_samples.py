@@ -48,7 +48,7 @@ NEVER = (
     "wardrobe",
 )
 TRAINED = tuple(name for name in FURNITURE if name not in NEVER)
-# further training categories that are no furniture
+# further training categories, not furniture
 MORE = (
     *("bag", "ball", "bicycle", "bucket", "clock", "dog", "door", "guitar", "ladder", "person", "skateboard"),
     *("stairs", "teapot", "tent", "traffic cone", "tree", "umbrella"),
@@ -57,7 +57,7 @@ CONTAINERS = (
     *("bathtub", "bin", "bookshelf", "box", "bowl", "bucket", "cabinet", "desk", "dresser", "microwave"),
     *("night stand", "refrigerator", "sink", "stove", "tv stand", "wardrobe", "washing machine"),
 )
-LAYOUT = {"floor": 253, "wall": 254, "ceiling": 255}  # numbers in an image of instances; 0: nothing
+LAYOUT = {"floor": 253, "wall": 254, "ceiling": 255}  # values in an image of instances; 0: no surface
 SPACING = 0.02  # meters between the surface points that determine filled cells
 SHARD = 100
 NEAR = 0.08  # meters; closer cells are neither in front of nor behind a surface

@@ -2,13 +2,13 @@
 
     python -m benchmarks.training.evaluate_small PACK --part realistic --model small --checkpoint fold.safetensors
 
-The objects are one part of the pack (`small_data.FOLDS`; "all" for your own pack). They are used whole, one-sided, and
-disturbed by `small_data.viewed` among floor, wall and other objects; the last two in four versions each.
+The objects are one part of the pack (`small_data.FOLDS`; "all" for your own pack). They are used whole, and in
+four simulated scans (`small_data.viewed`) each, without and with floor, wall and a part of another object.
 
-First the accuracy among all classes. Then half of the classes are known, by names or by up to three whole objects,
-which are not tested; accuracy among the known classes and AUROC are means over 40 seeds. Baselines without a network
-are the nearest example by distances between points (D2) and by FPFH; --pointnet evaluates PointNet. Classes without a
-vector in the text encoder are left out and listed.
+The first figure is the accuracy among all classes. Then half of the classes are known, by names or by up to three whole
+objects, which are not tested; accuracy among the known classes and AUROC are means over 40 seeds. Baselines without a
+network are the nearest example by distances between points (D2) and by FPFH; --pointnet evaluates PointNet. Classes
+without a vector in the text encoder are left out and listed.
 """
 
 from __future__ import annotations
@@ -194,7 +194,6 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)
         content = measured(args)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, content)
     print(markdown(content))
 

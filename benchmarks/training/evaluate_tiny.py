@@ -31,7 +31,7 @@ from openshape_ood.scoring import default_method, judge
 from openshape_ood.synthetic import sample, scan, synonyms
 
 FEW = 5
-EXAMPLES = 60  # examples per category, of which `FEW` are drawn
+EXAMPLES = 60  # examples per category; each draw takes `FEW` of them
 DRAWS = 200
 QUERIES = 120
 FIRST_FEW_SEED, FIRST_QUERY_SEED = 9_000_000, 9_100_000
@@ -173,7 +173,6 @@ def main() -> None:
     content["two_seeds"], content["unwarned"] = steadiness(shipped), unwarned(text)
     if args.real:
         content["zero_shot"] = real.figures(args.real, shipped, text)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, content)
     print(markdown(content))
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.training.held_out a.safetensors b.safetensors --real DIR
 
-One column per network, and their mean. Rows are hard scans of trained and of held-out variants among all trained names,
-untrained categories by five examples, and real shapes.
+One column per network, and their mean. Rows are hard scans of shown and of held-out variants, untrained
+categories by five examples, and real shapes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ def main() -> None:
     args = parser.parse_args()
     text = TextEncoder.from_pretrained("tiny")
     measured = {path.name: figures(path, text, args.real) for path in args.networks}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, measured)
     columns = list(measured.values())
     rows = tuple(

@@ -1,6 +1,6 @@
 """Losses of point encoders, from features and text anchors, or from logits.
 
-n points, k classes, d features. Labels are indices of the anchors, -1 for unlabeled points, which count in no loss.
+n points, k classes, d features. Labels are indices of the anchors, -1 for unlabeled points, which are ignored.
 Means are over labeled points; without any, the loss is 0 and can be differentiated.
 
 The hinge with negatives and the class-balanced focal loss are those of Rozenberszki et al., arXiv 2204.07761.

@@ -27,7 +27,7 @@ def own_device(device: str | torch.device | None) -> torch.device:
 
 
 def backend(device: torch.device, gpus: int) -> str:
-    """ "nccl" if every process on this machine has its own GPU, else "gloo", as nccl refuses two processes on a GPU."""
+    """Backend: "nccl" if every process on this machine has its own GPU, else "gloo"; nccl needs a GPU per process."""
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes()[1]))
     fast = device.type == "cuda" and here <= gpus and torch.distributed.is_nccl_available()
     return "nccl" if fast else "gloo"

@@ -27,7 +27,7 @@ KNOWN = (
 )
 # categories without a name in the training rooms: examples of points outside the known classes
 OTHERS = ("bench", "box", "bucket", "dresser", "fan", "microwave", "printer", "sink", "stairs", "stool", "tent", "vase")
-# categories in no training room
+# categories that are not in training rooms
 NOVEL = (
     *("bicycle", "bin", "guitar", "ladder", "night stand", "person", "stove", "tv stand", "wardrobe"),
     "washing machine",
@@ -42,7 +42,7 @@ GROUP, USES = 16, 4  # rooms in memory, and uses of each
 class Sample(NamedTuple):
     """Voxels (v, 3) int64, their input features (v, c) float32, and their classes (v,) int64.
 
-    Classes are indices of `CLASSES`; `OTHER` is an object of another category, `UNLABELED` no object.
+    Classes are indices of `CLASSES`; `OTHER` is an object of another category, `UNLABELED` a point without an object.
     """
 
     coords: Tensor

@@ -42,7 +42,6 @@ def main() -> None:
     table = {**{word: size for word, size in others.items() if word not in of}, **of}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(table[name])}" for name in sorted(table))
     head = f'"source": {json.dumps(source)}, "licence": {json.dumps(LICENCE)}'
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(args.out) as partial:
         partial.write_text(f'{{{head}, "sizes": {{\n{lines}\n}}}}\n', encoding="utf-8")
 

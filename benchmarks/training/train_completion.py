@@ -107,7 +107,7 @@ def batch_of(sample: Sample, rng: np.random.RandomState, most: int, measured: bo
     severity, scale = 0.0 if rng.random_sample() < CLEAN else rng.uniform(0.4, 1.2), rng.uniform(0.7, 1.3)
     if measured:
         severity = scale = 1.0
-    # all visible names count in the mean that is subtracted
+    # the mean over all visible names is subtracted
     maps = stand_in(sample, [*chosen, *(name for name in names if name not in chosen)], rng, severity)[: len(chosen)]
     points, labels, counted = sample.points(), np.stack([sample.cells(name) for name in chosen]), sample.in_view
     if rng.random_sample() < 0.5:

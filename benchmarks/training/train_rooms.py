@@ -4,10 +4,10 @@
     python -m benchmarks.training.train_rooms --out tiny-points.safetensors --minutes 240 --resume    # resume it
 
 A step uses a few whole rooms, which another process makes during the training: furniture of `room_samples.KNOWN`, and
-other objects without a name. A voxel is attracted to the text vector of its class; a voxel without a name is attracted
-to none. On one machine, a run with `--steps` is deterministic; a run with `--minutes` uses the same rooms in the same
-order, but their number and the learning rates depend on the machine. The state is saved every few minutes next to the
-weights, as NAME.state.safetensors.
+other objects without a name. A voxel is attracted to the text vector of its class; a voxel without a name is trained to
+equal probabilities of all classes. On one machine, a run with `--steps` is deterministic; a run with `--minutes` uses
+the same rooms in the same order, but their number and the learning rates depend on the machine. The state is saved
+every few minutes next to the weights, as NAME.state.safetensors.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     pretrain    features attracted to the text of their classes: softmax over anchors, or the paper's hinge loss
     train       all weights and a 1 x 1 classifier: cross-entropy, or focal loss with weights by frequency
-    finetune    the classifier only; all else is frozen in evaluation mode, including statistics of normalization
+    finetune    the classifier only; the rest is frozen, including the statistics of normalization
 
 Training data are generated rooms, or ScanNet's scans with `--data-root`. `OUT/STAGE` gets `STAGE.safetensors`,
 `STAGE.json` with the log, and `registry.toml`, with which `PointEncoder` loads the network. The same command resumes a

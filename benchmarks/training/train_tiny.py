@@ -5,7 +5,7 @@
 Every sample is a new shape of a random category, clean or as a simulated scan; scans become harder during the training.
 Its embedding is attracted to the text vectors of its names and repelled from those of other categories. An auxiliary
 linear classifier of structural variants, which is not saved, separates shapes of one category. It raises the accuracy
-on hard scans of untrained categories by five examples from 61.8 to 70.6 % (after 40,000 more samples). The same
+on hard scans of untrained categories by five examples from 61.8 to 70.6 % (after 40,000 samples more). The same
 arguments on the same machine give the same file.
 """
 

@@ -81,7 +81,6 @@ def main() -> None:
     source += "python -m benchmarks.training.train_traits"
     content = {"source": source, "licence": LICENCE, "traits": list(TRAITS)}
     content |= {name: np.round(array, 4).tolist() for name, array in table.items()}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(args.out) as partial:
         partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
     for title, rooms in {"rooms": data[cut + cut % 2 :: 2], "crowded rooms": data[cut + 1 - cut % 2 :: 2]}.items():

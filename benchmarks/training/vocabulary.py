@@ -20,7 +20,7 @@ def trained_names() -> list[str]:
 
 
 def held_out(category: str) -> list[str]:
-    """About a sixth of a category's variants, chosen by hash, which `train_tiny --hold-out` leaves out."""
+    """The variants of a category that `train_tiny --hold-out` leaves out: about a sixth, chosen by hash."""
     return [v for v in variants(category) if crc32(f"{category} {v}".encode()) % 6 == 0]
 
 

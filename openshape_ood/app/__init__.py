@@ -1,9 +1,13 @@
 """Web page for scoring shapes: `openshape-ood serve`. Needs the extra `[app]`.
 
-Inputs of the tabs: `shape_tab`, `scan_tab`, `view_tab`, `surface_tab`. Reading in a child process: `uploads`. Shapes
-and known classes of one visitor: `session`; of all visitors: `session_store`. Scoring: `pipelines`. Results:
-`verdicts`. Display of results: `pictures`, `texts`, `downloads`. Components: `layout`. Handlers: `page`. Checks of
-requests: `guard`. Limits: `fair_queue`, `quotas`. Server: `server`.
+- `shape_tab`, `scan_tab`, `view_tab`, `surface_tab`: inputs of the four tabs
+- `uploads`: reading of uploaded files in a child process
+- `session`, `session_store`: shapes and known classes of one visitor, and sessions of all visitors
+- `pipelines`, `verdicts`: scoring, and its results
+- `texts`, `pictures`, `downloads`: results as HTML, as pictures and as files
+- `layout`, `page`: components of the page, and their handlers
+- `guard`, `fair_queue`, `quotas`: checks of requests, slots for visitors, and limits
+- `server`: start and end of the server
 """
 
 from __future__ import annotations
@@ -34,16 +38,17 @@ def serve(
         Address to listen on. Default: loopback, this machine only. There is no password: everyone who can reach the
         address can use the page.
     port : int
-        Port. 0: any free port.
+        Port to listen on. 0 means any free port.
     model : str, optional
-        Initial checkpoint. Default: the checkpoint of the known classes; else vitb32 if it is on this machine, else
-        tiny, with a note.
+        Initial checkpoint. Default: the checkpoint of `known`, if it is a `KnownClasses`. Otherwise vitb32 if its files
+        are on this machine, else tiny, and a note is printed.
     known : sequence of k str or KnownClasses
-        Initial class names, or initial known classes. Examples and threshold of the latter are used until a visitor
-        changes the names or the encoder, or adds an example.
+        Initial class names, or initial known classes. The examples and the threshold of a `KnownClasses` are used until
+        a visitor changes the names or the encoder, or adds an example.
     max_file_mb : int, optional
         Largest upload in MB. Default: `quotas.MAX_FILE_MB`.
     open_browser : bool
+        True to open the page in the default browser.
 
     Raises
     ------

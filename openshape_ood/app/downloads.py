@@ -1,4 +1,4 @@
-"""Downloads: the colored cloud as PLY, all figures as JSON."""
+"""Downloads: the colored cloud as PLY, and all values of a result as JSON."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fair queue: slots for costly work, shared among visitors.
 
-gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors. Two long uploads of
-one visitor would occupy both slots, and many requests would fill the queue. Its `max_size` limits only the total.
+gradio's queue (`concurrency_limit`) is first come, first served, and does not distinguish visitors. Long uploads of one
+visitor would occupy all slots, and many requests would fill the queue. Its `max_size` limits only the total.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from openshape_ood.errors import InputError
 
 WAITING = 2  # maximum waiting requests of one visitor
 WAITING_AT_ADDRESS = 8  # maximum waiting requests of one address
-WAITING_HERE = 24  # the same for this machine; all visitors behind a proxy share its address
+WAITING_HERE = 24  # the same for this machine's address, which all visitors behind a local proxy share
 
 
 class Visitor(NamedTuple):
@@ -28,7 +28,7 @@ class Visitor(NamedTuple):
 
     @property
     def is_here(self) -> bool:
-        """True for this machine; visitors behind a proxy share its address."""
+        """True for the address of this machine, which all visitors behind a local proxy share."""
         return self.address in ("", HERE)
 
 
@@ -57,14 +57,14 @@ class FairQueue:
     The next slot goes to the address with the fewest slots; ties go to the request that has waited longest.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._changed = threading.Condition()
         self._held: list[Visitor] = []
         self._waiting: list[tuple[Visitor, object]] = []
 
     @contextmanager
-    def place(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
+    def slot(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
         """Wait for a slot. Raises `InputError` if the visitor has too many waiting requests, or waits too long."""
         ticket = (visitor, object())
         with self._changed:
@@ -72,7 +72,10 @@ class FairQueue:
             self._waiting.append(ticket)
             try:
                 if not self._changed.wait_for(lambda: self._next() is ticket, seconds):
-                    raise InputError("other visitors use all slots of this page at the moment. Try again in a minute")
+                    raise InputError(
+                        f"other visitors use all slots of this page. Expected a free slot within {seconds:g} s. "
+                        "Try again in a minute."
+                    )
                 self._held.append(visitor)
             finally:
                 self._waiting.remove(ticket)
@@ -90,14 +93,14 @@ class FairQueue:
         if waiting.count(visitor) >= WAITING or alike >= (WAITING_HERE if visitor.is_here else WAITING_AT_ADDRESS):
             raise InputError(
                 f"too many requests from you or your network are waiting. Expected at most {WAITING} from a visitor. "
-                "Try again in a minute"
+                "Try again in a minute."
             )
 
     def _next(self) -> tuple[Visitor, object] | None:
-        if len(self._held) >= self._places:
+        if len(self._held) >= self._slots:
             return None
         addresses = [visitor.address for visitor in self._held]
-        most = max(1, self._places - 1)
+        most = max(1, self._slots - 1)
         able = [
             ticket
             for ticket in self._waiting
@@ -105,4 +108,4 @@ class FairQueue:
         ]
         return min(
             able, key=lambda ticket: addresses.count(ticket[0].address), default=None
-        )  # ties: the first, which has waited longest
+        )  # ties: the first ticket has waited longest

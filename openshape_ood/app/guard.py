@@ -31,7 +31,7 @@ from openshape_ood.app.quotas import (
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD, JOIN = "/gradio_api/upload", "/gradio_api/queue/join"
-# addresses that the page uses; other addresses of gradio, such as its API description, are blocked
+# paths that the page uses, by method; all other paths of gradio are blocked
 ANSWERED = {
     "GET": re.compile(
         r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/(assets|static|svelte)/.*|/gradio_api/"
@@ -51,7 +51,8 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
 }
 # gradio derives its own address from these headers, but any client can set them
-UNBELIEVED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
+UNTRUSTED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
+RELOAD = "Expected a request as the page sends it. Reload the page."
 FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # fields of a request to a handler
 
 
@@ -98,7 +99,7 @@ class Guard:
 
         try:
             self._check(scope)
-            scope = _without(scope, *UNBELIEVED)
+            scope = _without(scope, *UNTRUSTED)
             if scope["method"] == "POST" and scope["path"] == UPLOAD:
                 await self._upload(scope, receive, with_headers)
             elif scope["method"] == "POST":
@@ -115,20 +116,26 @@ class Guard:
     def _check(self, scope: Any) -> None:
         headers = dict(scope["headers"])
         host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin")
-        # protects against other sites whose name resolves to this machine
+        # protects against other sites whose name resolves to this machine (DNS rebinding)
         if self._hosts is not None and _name(f"//{host}") not in self._hosts:
-            raise RefusedRequestError(400, "the Host header is not a name of this machine")
+            raise RefusedRequestError(
+                400, "the Host header is not a name of this machine. Expected localhost or 127.0.0.1. Use this address."
+            )
         if origin is not None and origin.decode("latin-1").partition("//")[2].lower() != host.lower():
-            raise RefusedRequestError(403, "requests from pages of other sites are refused")
+            raise RefusedRequestError(
+                403, "requests from pages of other sites are refused. Expected a request of this page. Open this page."
+            )
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method not in ANSWERED or not ANSWERED[method].fullmatch(scope["path"]):
-            raise RefusedRequestError(404, "the address is not part of the page")
+            raise RefusedRequestError(404, "the path is not part of the page. Expected /. Open the page itself.")
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
-        """Count an upload before it begins, and its files after it was received."""
+        """Pass an upload on. Its bytes are counted before it begins, its files after it is complete."""
         length = dict(scope["headers"]).get(b"content-length", b"")
         if not length.isdigit():
-            raise RefusedRequestError(411, "an upload needs a Content-Length")
+            raise RefusedRequestError(
+                411, "the upload has no Content-Length. Expected its size in bytes. Add the header."
+            )
         upload = self._counted(address((scope.get("client") or ("",))[0]), int(length))
         answer = bytearray()
 
@@ -138,39 +145,43 @@ class Guard:
             await send(event)
 
         await self._app(scope, receive, kept)
-        with contextlib.suppress(ValueError, TypeError):  # no list of files after a refusal
+        with contextlib.suppress(ValueError, TypeError):  # after a refusal, the answer is no list of files
             upload.files = max(1, len(json.loads(answer)))
 
-    def _counted(self, whose: str, size: int) -> Upload:
+    def _counted(self, sender: str, size: int) -> Upload:
         """Record a new upload. Raises `RefusedRequestError` if recent uploads are too many, or too large in total."""
         now = time.monotonic()
         while self._uploads and now - self._uploads[0].at > WINDOW_SECONDS:
             self._uploads.popleft()
-        theirs = [one for one in self._uploads if one.address == whose]
-        minutes = f"in {WINDOW_SECONDS / 60:.0f} minutes; try again later"
+        theirs = [one for one in self._uploads if one.address == sender]
+        minutes = f"in {WINDOW_SECONDS / 60:.0f} minutes. Try again later."
         if sum(one.files for one in theirs) >= UPLOADS:
-            raise RefusedRequestError(429, f"your address may send {UPLOADS} files {minutes}")
+            raise RefusedRequestError(429, f"your address sent too many files. Expected at most {UPLOADS} {minutes}")
         if sum(one.size for one in theirs) + size > UPLOADS_OF_LARGEST * self._largest:
             total = UPLOADS_OF_LARGEST * self._largest / 2**20
-            raise RefusedRequestError(429, f"your address may send {total:,.0f} MB {minutes}")
+            raise RefusedRequestError(429, f"your address sent too many MB. Expected at most {total:,.0f} {minutes}")
         if sum(one.size for one in self._uploads) + size > DISC_OF_LARGEST * self._largest:
-            raise RefusedRequestError(503, "there are too many uploads at the moment; try again in some minutes")
-        self._uploads.append(Upload(now, whose, size))
+            raise RefusedRequestError(
+                503, "the server has too many uploads. Expected fewer. Try again in some minutes."
+            )
+        self._uploads.append(Upload(now, sender, size))
         return self._uploads[-1]
 
     def _checked(self, body: bytes, joins: bool) -> bytes:
-        """Validated body of a request: JSON that names uploaded files only. joins: True for a call of a handler."""
+        """Validated JSON body, in which every path is an uploaded file. joins: True if the request calls a handler."""
         try:
             request = json.loads(body or b"null")
         except (ValueError, RecursionError):
-            raise RefusedRequestError(400, "the request is no JSON") from None
+            raise RefusedRequestError(400, "the request is no JSON. Expected JSON. Use the page.") from None
         waiting: list[Any] = [request]
         while waiting:
             one = waiting.pop()
             if isinstance(one, dict):
                 if "path" in one and not _is_uploaded(one["path"], self._files):
-                    raise RefusedRequestError(403, "only uploaded files may be used")
-                one.pop("url", None)  # would be fetched by gradio
+                    raise RefusedRequestError(
+                        403, "the path is not an uploaded file. Expected an uploaded file. Upload the file first."
+                    )
+                one.pop("url", None)  # gradio would fetch it
             waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
         return json.dumps(self._of_handler(request) if joins else request).encode()
 
@@ -179,24 +190,24 @@ class Guard:
         number = request.get("fn_index") if isinstance(request, dict) else None
         handler = self._handlers.get(number) if type(number) is int else None
         if handler is None:
-            raise RefusedRequestError(400, "fn_index is not the number of a handler of this page")
+            raise RefusedRequestError(400, f"fn_index is not the number of a handler. {RELOAD}")
         data, session, event = (request.get(name) for name in ("data", "session_hash", "event_data"))
         if not isinstance(data, list) or len(data) != len(handler.inputs):
-            raise RefusedRequestError(400, f"data is not a list of {len(handler.inputs)} values, one for each input")
+            raise RefusedRequestError(400, f"data is not a list of {len(handler.inputs)} values. {RELOAD}")
         for component, value in zip(handler.inputs, data, strict=True):
             if not _suits(value, component):
-                raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is not a valid value")
+                raise RefusedRequestError(400, f"{component.label}: {repr(value)[:60]} is not a valid value. {RELOAD}")
         if not isinstance(session, str) or not session:
-            raise RefusedRequestError(400, "session_hash is not a name of a session")
+            raise RefusedRequestError(400, f"session_hash is not the name of a session. {RELOAD}")
         if handler.collects_event_data and not (isinstance(event, dict) and {"index", "value"} <= event.keys()):
-            raise RefusedRequestError(400, "event_data lacks index and value of the clicked row")
+            raise RefusedRequestError(400, f"event_data lacks index and value of the clicked row. {RELOAD}")
         return {name: request[name] for name in FIELDS if name in request}
 
 
 def _suits(value: Any, component: Any) -> bool:
     """True if a value has the type of a gradio component and is one of its choices."""
     if value is None:
-        return component.value is None  # valid before a first text or file
+        return component.value is None  # a component is None until it gets a text or a file
     model = getattr(component, "data_model", None)
     if model is None:
         # the handler checks the value of a radio, because its choices depend on the result
@@ -227,11 +238,13 @@ async def _body(receive: Any) -> bytes:
     while more:
         event = await receive()
         if event["type"] != "http.request":
-            raise RefusedRequestError(400, "the request ended too early")
+            raise RefusedRequestError(400, "the request ended too early. Expected its whole body. Send it again.")
         body += event.get("body", b"")
         more = event.get("more_body", False)
         if len(body) > REQUEST_BYTES:
-            raise RefusedRequestError(413, f"a request has at most {REQUEST_BYTES:,} bytes")
+            raise RefusedRequestError(
+                413, f"the request is too large. Expected at most {REQUEST_BYTES:,} bytes. Shorten the texts."
+            )
     return bytes(body)
 
 

@@ -19,8 +19,12 @@ from openshape_ood.shapes.points import UPS
 
 SCAN_AXES = [("from file, else z", "file"), *((axis, axis) for axis in UPS)]
 SCAN_UNITS = [("from file, else meters", "file"), *((unit, unit) for unit in UNITS)]
-AXES = [("from file, else y", "file"), ("auto: best fit for all files", AUTO), *((axis, axis) for axis in UPS)]
-# LOADED suggests classes while typing. CLICKED sends the position of the shape in a clicked row
+AXES = [
+    ("from file, else y", "file"),
+    ("auto: the axis that fits all files best", AUTO),
+    *((axis, axis) for axis in UPS),
+]
+# JavaScript. LOADED: the class input suggests the known classes. CLICKED: a clicked row sends the index of its shape
 LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
 CLICKED = """element.addEventListener('click', event => {
     const row = event.target.closest('button[data-place]');
@@ -29,7 +33,7 @@ CLICKED = """element.addEventListener('click', event => {
 
 
 def look(gr: Any) -> dict[str, Any]:
-    """Theme and style for `launch`."""
+    """Arguments of gradio's `launch` for theme, style sheet and script."""
     theme = gr.themes.Base(
         primary_hue="blue",
         neutral_hue="slate",
@@ -80,7 +84,7 @@ class Components:
         return [self.dropped, self.scan, self.view, self.good, self.surface, self.calibration]
 
     def _inputs(self, gr: Any, most: int) -> None:
-        """Add the inputs. most: MB of the largest file."""
+        """Add the tabs for inputs. most: maximum size of a file in MB."""
         with gr.Tabs(elem_id="kinds", elem_classes="second"):
             with gr.Tab("Shapes"):
                 self.dropped = _drop(gr, f"Meshes or point clouds, up to {most} MB", "drop", file_count="multiple")
@@ -144,7 +148,7 @@ class Components:
             self.forget = gr.Button("Remove calibration", elem_id="forget", size="sm")
 
     def _answer(self, gr: Any) -> None:
-        self.message = gr.HTML("", elem_id="saying", elem_classes="first")
+        self.message = gr.HTML("", elem_id="notice", elem_classes="first")
         self.table = gr.HTML("", js_on_load=CLICKED, elem_id="ranking", elem_classes="result")
         self.headline = gr.HTML(texts.FIRST, elem_id="answer", elem_classes="first")
         result: dict[str, Any] = {"elem_classes": "result", "container": False, "visible": False}

@@ -1,4 +1,4 @@
-"""Handlers of the page. Each yields updates {component: new value}."""
+"""Handlers of the page. Each handler yields updates, as {component: new value}."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def build(
     """
     import gradio as gr
 
-    # served without a copy, because `delete_cache` would delete gradio's copies
+    # gradio serves these files in place. `delete_cache` would delete copies that a visitor may still download
     gr.set_static_paths([results])
     begin = Session().with_names(", ".join(known))
     with gr.Blocks(
@@ -54,7 +54,7 @@ def build(
 
 
 class _Page:
-    """Handlers of the page: functions (visit, visitor, values of components) -> updates."""
+    """Handlers of the page. Each `on_...` takes a visit, a visitor and the values of components, and yields updates."""
 
     def __init__(
         self, gr: Any, on: Components, pipelines: Pipelines, results: Path, begin: Session, max_file_mb: int
@@ -72,7 +72,8 @@ class _Page:
         gr, on = self.gr, self.on
         settings = [on.names, on.model, on.method, on.up, on.origin, on.color]
         answer = [on.table, on.headline, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
-        # no API and no preprocessing, because `Guard` validates the values; `FairQueue` limits parallel work
+        # `Guard` validates the values in place of gradio's preprocessing, and `FairQueue` limits parallel work in place
+        # of gradio's limit. Handlers are private: they are not listed in an API
         common: dict[str, Any] = {
             "outputs": [*answer, *on.zones, on.message, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",
@@ -80,7 +81,7 @@ class _Page:
             "show_progress": "hidden",
             "concurrency_limit": None,
         }
-        # a choice that is made during scoring is scored afterwards
+        # if a visitor changes a choice during scoring, scoring starts again afterwards
         scoring = {**common, "trigger_mode": "always_last"}
 
         def handler(act: Callable[..., Iterator[Update]], *given: Any, opens: bool = False) -> Handler:
@@ -124,7 +125,7 @@ class _Page:
         blocks.load(handler(self.on_open, first, opens=True), settings, **common)
 
     def _answered(self, act: Handler, request: Any, values: Sequence[Any], opens: bool) -> Iterator[Update]:
-        """Updates of a handler. An `OpenShapeError` is shown as a message, and the previous result stays."""
+        """Updates of a handler. An `OpenShapeError` becomes a message, and the previous result stays on the page."""
         visitor = Visitor(address(request.client.host if request.client else None), str(request.session_hash))
         visit, known = self.store.of(visitor, self.begin)
         note = {} if known or opens else {self.on.message: texts.message(FORGOTTEN, refused=True)}
@@ -154,7 +155,7 @@ class _Page:
     def on_scan(
         self, visit: Visit, visitor: Visitor, file: Any, up: str, unit: str, *settings: Any
     ) -> Iterator[Update]:
-        visit.file = "".join(paths(file))  # after a refusal, another axis or unit can be tried
+        visit.file = "".join(paths(file))  # stored, so that the visitor can try another axis or unit after an error
         read = functools.partial(read_scan, up=up, unit=unit)
         yield from self._on_input(visit, visitor, visit.file, read, texts.READING, settings)
 
@@ -164,7 +165,10 @@ class _Page:
 
     def on_surface(self, visit: Visit, visitor: Visitor, file: Any, *settings: Any) -> Iterator[Update]:
         if visit.good is None:
-            raise InputError("there are no good clouds to compare with. Drop good clouds first")
+            raise InputError(
+                "there are no good clouds to compare with. Expected good clouds before the cloud to check. "
+                "Drop good clouds first."
+            )
         yield from self._on_input(visit, visitor, "".join(paths(file)), read_surface, texts.COMPARING, settings)
 
     def _on_input(
@@ -187,7 +191,7 @@ class _Page:
         read = read_each(paths(files), self._read_one(read_surface, visitor), strict=True)
         clouds, _ = yield from self._read(read)
         yield self._working(texts.LEARNING)
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             visit.good = good = learn(clouds)
         visit.put(visit.input if isinstance(visit.input, SurfaceInput) else None)
         again = self._scored_again(visit, visitor, *settings)
@@ -196,9 +200,9 @@ class _Page:
     def on_generated(
         self, make: Callable[[], Any], note: str, visit: Visit, visitor: Visitor, *settings: Any
     ) -> Iterator[Update]:
-        """Show generated data. make: function that returns a scan, a view, or good surfaces with one to check."""
+        """Show generated data. make: returns a scan, a view, or a pair of good surfaces and the surface to check."""
         yield self._working(note)
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             made = make()
         if isinstance(made, tuple):
             visit.good, made = made
@@ -226,11 +230,11 @@ class _Page:
     def on_add(self, visit: Visit, visitor: Visitor, owner: str | None, names: str, up: str) -> Iterator[Update]:
         verdict = visit.verdict
         if verdict is not None and verdict.session.shapes is visit.session.shapes:
-            up = verdict.result.up[visit.session.shown]  # as shown on the page
+            up = verdict.result.up[visit.session.shown]  # the axis that the page shows
         visit.session = session = visit.session.with_names(names).with_example(owner or "", up)
         name, example = session.examples[-1]
         count = len(session.of(name))
-        text = f"{example.name} is now an example of {name} ({count} in total). The next scoring compares with it."
+        text = f"{example.name} is now an example of {name} ({count} in total). The next scoring uses it."
         update = {self.on.message: texts.message(text), self.on.known: texts.known(session)}
         if name not in parse_names(names):
             update[self.on.names] = f"{names.rstrip(', ;')}, {name}"
@@ -249,9 +253,11 @@ class _Page:
     def on_show(self, visit: Visit, visitor: Visitor, place: Any, color: str) -> Iterator[Update]:
         verdict = visit.verdict
         if verdict is None or not isinstance(place, int) or not 0 <= place < len(verdict.session.shapes):
-            raise InputError("this shape is no longer on the page. Drop it again")
+            raise InputError(
+                "this shape is no longer on the page. Expected a shape of the current result. Drop its file again."
+            )
         yield {self.on.headline: texts.working()}
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             verdict = self.pipelines.show(verdict, place)
         visit.session = replace(visit.session, shown=place)
         yield self._show(visit, verdict, color=color)
@@ -279,7 +285,7 @@ class _Page:
         self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
     ) -> Update:
         shown: Shown
-        with self.queue.place(visitor):
+        with self.queue.slot(visitor):
             visit.session, given = visit.session.with_names(names), visit.input
             if isinstance(given, ViewInput):
                 shown = complete(given, visit.session.names, chosen=visit.session.names != self.begin.names)
@@ -293,7 +299,7 @@ class _Page:
             return self._show(visit, shown, color=color)
 
     def _show(self, visit: Visit, shown: Shown | None, headline: str = "", color: str = "") -> Update:
-        """Show a verdict with its picture, or a text only."""
+        """Show a result with its text and picture. Without a result, show only the HTML `headline`."""
         gr = self.gr
         table = below = bars = ""
         before, colors = visit.verdict, {} if shown is None else colors_of(shown)
@@ -323,7 +329,7 @@ class _Page:
         gr = self.gr
         cloud, figures = save_results(shown, self.results, color)
         visit.folders.append(cloud.parent)
-        for old in visit.folders[:-2]:  # keeps the previous result, which the browser may still download
+        for old in visit.folders[:-2]:  # the previous result stays, because the browser may still download it
             remove_results(old)
         visit.folders = visit.folders[-2:]
         return {

@@ -1,4 +1,4 @@
-"""Pictures: thumbnails of clouds as PNG, interactive figures, the sheet of a view."""
+"""Pictures: thumbnails of clouds, interactive figures of results, and the sheet of a completed view."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def sheet(completed: CompletedView) -> bytes:
 
 
 def colors_of(shown: Shown) -> dict[str, str]:
-    """Choices for coloring: label -> name; empty if there is only one."""
+    """Colorings of a result, as label -> name; empty if there is only one."""
     return COLORS_OF_SCANS if isinstance(shown, ScanVerdict) else COLORS if isinstance(shown, ShapeVerdict) else {}
 
 
 def turning(shown: Shown, color: str) -> Any:
     """Interactive plotly figure of a result."""
     height = HEIGHT if isinstance(shown, ShapeVerdict) else HEIGHT_OF_SCANS
-    # keeps the rotation when the colors change
+    # `uirevision` keeps the visitor's rotation when the colors change
     kept = {"height": height, "uirevision": shown.name}
     if isinstance(shown, ViewVerdict):
         return turnable(shown.completed, title="").update_layout(**kept)

@@ -46,7 +46,7 @@ from openshape_ood.synthetic.calibration import FIRST_SEED, resolve
 AUTOMATIC = "automatic"
 GENERATED: dict[str, Generated] = {MODEL: "models", SCAN: "scans"}
 COMPARED = 24  # generated shapes per class, for comparison and for the colors of maps
-FIRST_COMPARED = FIRST_SEED + 10_000  # their first seed
+FIRST_COMPARED = FIRST_SEED + 10_000  # seed of the first of these shapes
 KEPT = 512  # cached entries of each kind: embeddings of examples, calibration sets, thresholds
 MEMORIES = 8  # cached memory banks, about 10 MB each
 
@@ -79,9 +79,9 @@ class Pipelines:
         visitor if there is no shape, the checkpoint is unavailable, or the method needs more examples.
         """
         if session.shape is None:
-            raise InputError("there is no shape yet. Drop one, or pick an example")
+            raise InputError("there is no shape yet. Expected a shape to score. Drop one, or pick an example.")
         if origin not in ORIGINS:
-            raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
+            raise InputError(f"origin is {origin!r}. Expected one of {', '.join(ORIGINS)}. Choose one of them.")
         pipeline, remarks = self._prepared(session, model, method, origin)
         axis = _find_axis(session, pipeline) if up == AUTO else None
         silent = (axis and axis.axis) or "y"
@@ -92,9 +92,10 @@ class Pipelines:
         return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, map=novelty_map)
 
     def score_scan(self, given: ScanInput, session: Session, model: str, method: str = AUTOMATIC) -> ScanVerdict:
-        """Score the objects of a scan. A generated threshold comes from scans of single shapes.
+        """Score the objects of a scan.
 
-        For calibration shapes without a stated axis, the axis chosen for the scan is used, else z, with a remark.
+        Without a calibration set, the threshold is calibrated on generated scans of single shapes. If the file of a
+        calibration shape states no axis, the shape gets the axis chosen for the scan, else z, and a remark says so.
         """
         pipeline, remarks = self._prepared(session, model, method, SCAN)
         axis = crop_axis(None, given.up)
@@ -176,14 +177,15 @@ class Pipelines:
                 return KnownClasses.from_both(session.names, examples, encoder, text)
             return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
-        if encoder.row.text.kind == "open_clip":  # never warns, and may take long to download
+        if encoder.row.text.kind == "open_clip":  # this text encoder never warns, and its download may take long
             return made(), tuple(remarks)
-        with self._warning, warnings.catch_warnings(record=True) as warned:  # locked, because recording is process-wide
+        with self._warning, warnings.catch_warnings(record=True) as warned:  # locked: recording affects all threads
             warnings.simplefilter("always")
             known = made()
         if not fill and len(examples) < len(session.names):
-            strange = [one for one in warned if issubclass(one.category, UntrainedNameWarning)]
-            remarks += [f"{str(one.message).partition(';')[0]}; add examples of every class." for one in strange]
+            untrained = [one for one in warned if issubclass(one.category, UntrainedNameWarning)]
+            # the last sentence of the warning tells how to give examples in Python
+            remarks += [f"{str(one.message).partition(' Give ')[0]} Add examples of every class." for one in untrained]
         return known, tuple(remarks)
 
     def _filling(self, category: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:
@@ -205,8 +207,8 @@ class Pipelines:
         """Pipeline with its threshold, and the basis of its verdicts."""
         encoder, known, held_out = pipeline.encoders.shape, pipeline.known, session.calibration
         pipeline = replace(pipeline, up="y" if ups[0] == AUTO else ups[0], silent=ups[1])
-        whose = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, held_out and held_out.key)
-        basis: Basis = self._once(("basis", *whose, origin, ups), lambda: _basis(pipeline, session, origin, ups))
+        data = (encoder.identity.sha256, pipeline.method, session.key, known is self.given, held_out and held_out.key)
+        basis: Basis = self._once(("basis", *data, origin, ups), lambda: _basis(pipeline, session, origin, ups))
         return replace(pipeline, threshold=basis.threshold), basis
 
     def _localized(
@@ -234,7 +236,7 @@ class Pipelines:
         return replace(localize(shape.cloud, known, **how), name=shape.name), words
 
     def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:
-        """Patches of the examples. With an origin, also patches of generated shapes of every class."""
+        """Patches of the examples. origin: kind of generated shapes whose patches are added; None to add none."""
 
         def made() -> MemoryBank:
             shapes = {
@@ -244,12 +246,13 @@ class Pipelines:
             return MemoryBank.from_examples(shapes, encoder, stage=stage, up="y")
 
         key = ("patches", encoder.identity.sha256, stage, origin, session.key)
-        return self._once(key, made, room=MEMORIES)
+        return self._once(key, made, most=MEMORIES)
 
-    def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], room: int = KEPT) -> Any:
-        """Cached result of `make`. At most `room` entries of a kind are kept: those used most recently.
+    def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], most: int = KEPT) -> Any:
+        """Cached result of `make`. The first element of `key` is the kind of the entry.
 
-        While an entry is computed, only requests for the same entry wait.
+        most: maximum number of cached entries of this kind; the least recently used are dropped. While an entry is
+        computed, only requests for the same entry wait.
         """
         with self._lock:
             if key in self._kept:
@@ -265,7 +268,7 @@ class Pipelines:
                 self._kept[key] = made
                 self._making.pop(key, None)
                 alike = [other for other in self._kept if isinstance(other, tuple) and other[0] == key[0]]
-                for other in alike[: max(0, len(alike) - room)]:
+                for other in alike[: max(0, len(alike) - most)]:
                     del self._kept[other]
             return made
 
@@ -282,9 +285,9 @@ def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[
         given, generated = None if held_out is None else held_out.threshold, GENERATED[origin]
         threshold = pipeline.decided(given, calibrated, generated=generated, source=source).threshold
     except MixedEncodersError as error:
-        return Basis(missing=f"The threshold does not fit: {error}.")
+        return Basis(missing=f"The threshold does not fit: {str(error).rstrip('.')}.")
     except InputError as error:
-        return Basis(missing=f"The calibration files cannot be used: {error}.")
+        return Basis(missing=f"The calibration files cannot be used: {str(error).rstrip('.')}.")
     if threshold is None:
         return Basis(missing="There are no calibration shapes.")
     if calibrated is not None:
@@ -301,7 +304,7 @@ def _assumed(session: Session, silent: str) -> tuple[str, ...]:
 
 
 def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
-    """Axis of all shapes without a stated axis, including calibration shapes; None if all shapes state theirs."""
+    """Axis that fits all shapes whose files state none, including calibration shapes; None if all files state one."""
     shapes = (*session.shapes, *(session.calibration.shapes if session.calibration else ()))
     silent = [shape.cloud for shape in shapes if not shape.stated]
     encoders = pipeline.encoders
@@ -316,6 +319,6 @@ def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:
-    """Generated shapes of a class, with other seeds than for calibration; empty if it cannot be generated."""
+    """Generated shapes of a class. Calibration uses other seeds. Empty if the class cannot be generated."""
     category, make = resolve(name), scan if origin == SCAN else sample
     return [make(category, 2048, FIRST_COMPARED + i) for i in range(COMPARED)] if category else []

@@ -27,8 +27,8 @@ FURNITURE, FOREIGN = ("chair", "sofa", "table", "bed", "cabinet"), "bicycle"
 class ScanInput:
     """Scan on the page, with its object proposals.
 
-    scene: the scan, with at most `MAX_ROOM_POINTS` points. remarks: remarks from reading. up: axis chosen for its file,
-    "file" for the file's own axis.
+    scene: the scan, with at most `MAX_ROOM_POINTS` points. remarks: remarks from reading. up: axis chosen by the
+    visitor; "file" means the axis that the file states.
     """
 
     scene: Scene

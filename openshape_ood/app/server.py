@@ -1,4 +1,4 @@
-"""Server of the page, on one address (default: loopback), without sharing, analytics or external resources."""
+"""Server of the page. It has no sharing, no analytics and no external resources."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def launch(
 def _free_port(host: str, port: int) -> int:
     """The port itself, or a free one for 0. Raises `InputError` for an invalid or occupied port."""
     if not 0 <= port < 2**16:
-        raise InputError(f"port is {port}; expected 1 to 65535, or 0 for any free one")
+        raise InputError(f"port is {port}. Expected 1 to 65535, or 0 for any free port. Give one of these.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -132,13 +132,16 @@ def _free_port(host: str, port: int) -> int:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
-            f"cannot listen on {host}, port {port}: {reason}. Expected a free port. Give another, or 0 for any free one"
+            f"cannot listen on {host}, port {port}: {reason}. Expected a free port. Give another one, or 0."
         ) from error
 
 
 @contextmanager
 def _stopped_politely() -> Iterator[threading.Event]:
-    """Event that SIGINT and SIGTERM set, so that the folder is removed. gradio itself handles only SIGINT."""
+    """Yield an event that SIGINT and SIGTERM set, so that the server ends normally and its folder is removed.
+
+    gradio itself handles only SIGINT.
+    """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

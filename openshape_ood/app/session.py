@@ -106,7 +106,7 @@ class Session:
         return tuple((name, tuple(example.key for example in examples)) for name, examples in self.known().items())
 
     def with_shapes(self, shapes: Sequence[Shape], failures: Sequence[Failure] = ()) -> Session:
-        """Copy with other shapes on the page, of which the first is displayed."""
+        """Copy with other shapes on the page. The first one is displayed."""
         return replace(self, shapes=tuple(shapes), shown=0, failures=tuple(failures))
 
     def with_names(self, text: str) -> Session:
@@ -120,20 +120,28 @@ class Session:
         has the maximum of examples.
         """
         if self.shape is None:
-            raise InputError("there is no shape yet. Drop one, or pick an example")
+            raise InputError("there is no shape yet. Expected a shape on the page. Drop one, or pick an example.")
         if not name or not name.strip():
-            raise ClassNamesError("no class is given. Choose the class of the shape, or type a new one")
+            raise ClassNamesError(
+                "no class is given. Expected the class of the shape. Type a known class or a new one."
+            )
         name, *others = parse_names(name, "the class is")
         if others:
             raise ClassNamesError(
-                f"{1 + len(others)} classes are given: {name}, ... Expected one class for the shape. Type one name"
+                f"{1 + len(others)} classes are given: {', '.join([name, *others][:3])}. "
+                "Expected one class for the shape. Type one name."
             )
         name = next((known for known in self.names if known.casefold() == name.casefold()), name)
         if len(self.examples) >= MAX_EXAMPLES:
-            raise InputError(f"you have {MAX_EXAMPLES} examples, the maximum of this page. Remove examples first")
+            raise InputError(
+                f"you have {MAX_EXAMPLES} examples. Expected at most {MAX_EXAMPLES} on this page. "
+                "Remove examples first."
+            )
         example = _example(self.shape, self.shape.up(up))
         if any(example.key == other.key for other in self.of(name)):
-            raise InputError(f"{self.shape.name} is already an example of {name}")
+            raise InputError(
+                f"{self.shape.name} is already an example of {name}. Expected a new example. Choose another shape."
+            )
         names = self.names if name in self.names else parse_names("\n".join([*self.names, name]))
         return replace(self, names=names, examples=(*self.examples, (name, example)))
 
@@ -151,14 +159,16 @@ def parse_names(text: str, what: str = "the known classes are") -> tuple[str, ..
     Raises `ClassNamesError` for missing, too many, too long or repeated names. what: beginning of the message.
     """
     if len(text) > 2 * MAX_CLASSES * MAX_NAME:
-        raise ClassNamesError(f"{what} a text of {len(text):,} characters; expected at most {MAX_CLASSES} names")
+        raise ClassNamesError(
+            f"{what} a text of {len(text):,} characters. Expected at most {MAX_CLASSES} names. Shorten the text."
+        )
     names = tuple(clean_names([name for name in re.split(r"[,;\n]", text) if name.strip()]))
     if len(names) > MAX_CLASSES:
-        raise ClassNamesError(f"{what} {len(names)} names; expected at most {MAX_CLASSES} on this page")
+        raise ClassNamesError(f"{what} {len(names)} names. Expected at most {MAX_CLASSES} on this page. Remove some.")
     for name in names:
         if len(name) > MAX_NAME:
             raise ClassNamesError(
-                f"{name[:MAX_NAME]}… has {len(name)} characters; expected at most {MAX_NAME} on this page"
+                f"{name[:MAX_NAME]}… has {len(name)} characters. Expected at most {MAX_NAME} on this page. Shorten it."
             )
     return names
 

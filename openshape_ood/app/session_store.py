@@ -1,8 +1,8 @@
 """Sessions of all visitors, in bounded memory.
 
-The browser chooses the session of a `gr.State`, so one visitor can open any number of sessions. gradio then drops the
-least recently used ones (`state_session_capacity`) without calling `delete_callback`. Sixty requests of one visitor
-would remove the known classes of all others. Here, an address can only displace its own sessions.
+This store replaces `gr.State`. There, the browser chooses the session, so one visitor can open any number of sessions.
+gradio drops the least recently used sessions (`state_session_capacity`) without calling `delete_callback`, so one
+visitor can remove the known classes of all others. Here, the address with the most sessions or bytes loses sessions.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Visit:
     """State of one visitor.
 
     session: shapes and known classes. input: the scan, view or surface shown in place of shapes. file: path of a scan.
-    good: good surfaces to compare with. verdict: verdict on shapes or on a scan. headline: text in place of the
-    verdict. folders: folders of downloads.
+    good: good surfaces to compare with. verdict: verdict on shapes or on a scan. headline: HTML of the verdict box.
+    folders: folders of downloads.
     """
 
     session: Session
@@ -78,19 +78,22 @@ class SessionStore:
             known = visitor in self._kept
             visit = self._kept.setdefault(visitor, Visit(begin))
             self._kept.move_to_end(visitor)
-            self._make_room(visitor)
+            self._drop_excess(visitor)
             return visit, known
 
-    def _make_room(self, newest: Visitor) -> None:
-        """Drop visits of the address with the most visits or bytes; visits without personal data first."""
+    def _drop_excess(self, newest: Visitor) -> None:
+        """Drop visits until the limits hold.
+
+        The address with the most visits or bytes loses visits, first those without personal data.
+        """
         sizes = {visitor: visit.nbytes for visitor, visit in self._kept.items()}
         while len(sizes) > 1 and (len(sizes) > self._most or sum(sizes.values()) > self._most_bytes):
             many = len(sizes) > self._most
             shares = Counter[str]()
             for visitor, size in sizes.items():
                 shares[visitor.address] += 1 if many else size
-            greedy = shares.most_common(1)[0][0]
-            theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
+            largest = shares.most_common(1)[0][0]
+            theirs = [visitor for visitor in sizes if visitor.address == largest and visitor != newest] or list(sizes)
             first = min(theirs, key=lambda visitor: self._kept[visitor].is_personal)  # ties: the least recently used
             for folder in self._kept.pop(first).folders:
                 remove_results(folder)

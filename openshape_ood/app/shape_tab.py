@@ -21,6 +21,7 @@ from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.planted import plant
 
 POINTS = 4096  # points of an example
+NO_FILE = "there is no file. Expected one or more files. Drop a file."
 One = TypeVar("One")
 
 
@@ -68,7 +69,7 @@ def read_each(
     strict: True to raise the first error. Otherwise, at least one file must be readable.
     """
     if len(paths) > MAX_FILES:
-        raise InputError(f"{len(paths)} files were dropped; expected at most {MAX_FILES} at once")
+        raise InputError(f"{len(paths)} files were dropped. Expected at most {MAX_FILES} at once. Drop fewer files.")
     results, failures = [], []
     with taken(paths) as files:
         for i, path in enumerate(files):
@@ -81,7 +82,7 @@ def read_each(
                     raise
                 failures.append(Failure(path.name, str(error)))
     if not results:
-        raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
+        raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or NO_FILE)
     return results, failures
 
 
@@ -99,7 +100,10 @@ def read_calibration(
 def _read_threshold(path: str, visitor: Visitor) -> Threshold:
     with taken([path]) as (file,):
         if file.is_file() and file.stat().st_size > REQUEST_BYTES:
-            raise FileError(f"{file.name} is no threshold: expected less than {REQUEST_BYTES / 2**20:.0f} MB")
+            raise FileError(
+                f"{file.name} is no threshold. Expected less than {REQUEST_BYTES / 2**20:.0f} MB. Drop a file of "
+                "openshape-ood score --save-threshold."
+            )
         how: dict[str, Any] = {"suffixes": [".json"], "what": "threshold", "most": 8 * REQUEST_BYTES}
         return read_sealed(read_threshold, file, visitor, _checked_threshold, **how)
 

@@ -15,12 +15,12 @@ from openshape_ood.app.quotas import MAX_GOOD_POINTS, MAX_ROOM_POINTS, ROOM_SECO
 from openshape_ood.app.uploads import NOBODY, Answer, kept_rows, read_sealed
 from openshape_ood.errors import InputError
 
-if TYPE_CHECKING:  # the reading process has no memory for torch
+if TYPE_CHECKING:  # torch would exceed the memory limit of the reading process
     from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.surfaces import SurfaceModel, SurfaceResult
 
 GENERATED = "a generated road"
-ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # good roads; seed of the damaged one
+ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # number of good roads; seed and damage of the road to check
 ANSWERED = 8 * 5 * MAX_ROOM_POINTS  # maximum bytes of an answer: position, intensity and strip of each point
 MEASURED = ("intensity", "strips")
 
@@ -81,7 +81,7 @@ class SurfaceVerdict:
 
     @property
     def beyond(self) -> int:
-        """Number of points above the threshold of points."""
+        """Number of points above the threshold for points."""
         return int(self.result.map.is_novel.sum())
 
     def as_json(self) -> dict[str, Any]:
@@ -105,20 +105,20 @@ def generated() -> tuple[GoodSurfaces, SurfaceInput]:
 
 
 def learn(good: Sequence[SurfaceInput]) -> GoodSurfaces:
-    """Learn from good clouds. Raises `OpenShapeError` with the file name for unusable ones."""
+    """Learn from good clouds. Raises `OpenShapeError` with the file name for an unusable cloud."""
     from openshape_ood.surfaces import SurfaceModel
 
     count = sum(len(one.cloud["points"]) for one in good)
     if count > MAX_GOOD_POINTS:
         raise InputError(
-            f"the good clouds have {count:,} points in total. Expected at most {MAX_GOOD_POINTS:,}. Drop fewer of them"
+            f"the good clouds have {count:,} points in total. Expected at most {MAX_GOOD_POINTS:,}. Drop fewer clouds."
         )
     model = SurfaceModel.fit([_source(one) for one in good])
     return GoodSurfaces(model, tuple(one.name for one in good), tuple(remark for one in good for remark in one.remarks))
 
 
 def compare(surface: SurfaceInput, good: GoodSurfaces) -> SurfaceVerdict:
-    """Compare a cloud with the good clouds. Raises `OpenShapeError` for another kind of cloud."""
+    """Compare a cloud with the good clouds. Raises `OpenShapeError` if one is a sheet, and the other an object."""
     return SurfaceVerdict(good.model.score(_source(surface)), good, (*surface.remarks, *good.remarks))
 
 

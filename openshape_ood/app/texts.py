@@ -1,4 +1,4 @@
-"""Texts of the page, as HTML. Names from visitors and files are escaped only in this module."""
+"""Texts of the page, as HTML. This module escapes all names from visitors and files; other modules do not."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ THUMBNAILS = 5  # thumbnails per class
 DEFECTS = 5  # listed defects
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
-CALIBRATION = f"19 to {MAX_FILES} known shapes from the same source as yours, other than the examples."
+CALIBRATION = f"Drop 19 to {MAX_FILES} known shapes that are not examples, from the same source as the shapes to score."
 FORMATS_OF_VIEWS = (
-    "Drop together: image (PNG, JPG), depth image with “depth” in its name (16-bit PNG), camera (JSON). Or one NPZ. "
-    "If CLIP is not on this machine, add an NPZ with “affinities” in its name"
+    "Drop three files together: an image (PNG or JPG), a depth image (16-bit PNG, “depth” in its name) and a camera "
+    "(JSON). Or drop one NPZ file. If CLIP is not on this machine, add an NPZ file with “affinities” in its name."
 )
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
-FORMATS_OF_SURFACES = f"Roads, walls or parts, in meters. Best: 20 good clouds; at least one long cloud. {FORMATS}"
+FORMATS_OF_SURFACES = f"Roads, walls or parts, in meters. Best: 20 good clouds. Minimum: one long cloud. {FORMATS}"
 
 
 def message(text: str = "", refused: bool = False) -> str:
     """HTML of the message above the verdict; "" without text."""
     if not text:
         return ""
-    kind, role = ("refused", "alert") if refused else ("said", "status")
+    kind, role = ("refused", "alert") if refused else ("done", "status")
     return f'<div id="message" class="box {kind}" role="{role}">{escape(text)}</div>'
 
 
@@ -94,8 +94,8 @@ def view(shown: ViewVerdict) -> str:
     headline = f"{new} new object{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
     lines = [
         f"Completed by <code>{escape(completed.field.provenance.identity.checkpoint)}</code> from affinities by "
-        f"{escape(completed.affinities.provenance.method)}. New: visible occupied space that no known name fills, "
-        "except floor and walls.",
+        f"{escape(completed.affinities.provenance.method)}. New objects: visible occupied space, other than "
+        "floor and walls, that no known name fills.",
         *map(escape, shown.remarks),
     ]
     note = f"{w} × {h} pixels, {completed.view.seen.mean():.0%} with depth"
@@ -115,13 +115,13 @@ def surface(compared: SurfaceVerdict) -> str:
     result, threshold, method = compared.result, compared.result.threshold, compared.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
     what = "the value of its worst place" if compared.is_sheet else "the mean of the most novel 1 % of its points"
-    of = f"{threshold.n} good clouds {'is' if beyond == 1 else 'are'} as novel or more."
+    of = f"{threshold.n} good clouds {'is' if beyond == 1 else 'are'} at least as novel."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
         f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>. Good up to "
         f"{threshold.value:.3f}.",
         f"The {escape(threshold.describe())}.",
-        f"{compared.beyond:,} points are above the threshold of points; {compared.unseen:,} points have no score.",
+        f"{compared.beyond:,} points are above the threshold for points. {compared.unseen:,} points have no score.",
         f"For points, the {escape(compared.good.model.pixel_threshold.describe())}.",
         *_defects(result.defects),
         *([] if result.map.tells else [f"The map does not locate damage: {UNTOLD}"]),
@@ -221,7 +221,7 @@ def _evidence(scored: Verdict) -> list[str]:
         beyond = int((threshold.scores >= scored.novelty).sum())
         shapes = f"generated {scored.origin}s" if basis.kind == "generated" else "calibration shapes"
         are = "is" if beyond == 1 else "are"
-        lines.insert(0, f"p = <b>{scored.p_value:.3f}</b>: {beyond} of {threshold.n} {shapes} {are} as novel or more.")
+        lines.insert(0, f"p = <b>{scored.p_value:.3f}</b>: {beyond} of {threshold.n} {shapes} {are} at least as novel.")
     if basis.uncovered:
         names = escape(", ".join(basis.uncovered))
         lines.append(
@@ -232,7 +232,7 @@ def _evidence(scored: Verdict) -> list[str]:
 
 
 def _drift(scored: Verdict) -> list[str]:
-    """Line with the alarm of the drift test; empty without an alarm."""
+    """Line with the alarm of the drift test; empty list without an alarm."""
     drift = scored.result.drift
     if not drift.alarm:
         return []
@@ -240,7 +240,7 @@ def _drift(scored: Verdict) -> list[str]:
     by_visitor = [shape.name for shape in scored.session.shapes] if isinstance(scored, ShapeVerdict) else None
     names = drawn.shapes if by_visitor is None else [by_visitor[row] for row in drawn.rows]
     remedy = ", ".join(names) if drift.tested > TO_LABEL else ""
-    then = f"Give the known ones below: {OWN}."
+    then = f"Then drop the shapes that are known into {OWN} below."
     return [f'<b id="drift">{escape(drift.describe(remedy))} {escape(then)}</b>']
 
 
@@ -252,7 +252,7 @@ MISSING = (
 
 
 def _promise(scored: Verdict, threshold: Threshold) -> str:
-    """Sentence on the fraction of known shapes that the threshold keeps, and on calibration with own shapes."""
+    """Text about the fraction of known shapes that the threshold keeps, and about calibration by the visitor."""
     cut = threshold.is_generated and isinstance(scored, ScanVerdict)
     more = " Objects from a scan only partly resemble generated shapes." if cut else ""
     text = threshold.describe(OWN)
@@ -262,7 +262,7 @@ def _promise(scored: Verdict, threshold: Threshold) -> str:
 
 def _axis(scored: Verdict) -> list[str]:
     if scored.axis is not None:
-        return [escape(f"Up axis {scored.axis}.")]
+        return [escape(f"Detection of the up axis: {scored.axis}.")]
     if scored.up != "file" or isinstance(scored, ScanVerdict) or scored.shape.stated:
         return []
     many = "try z, or auto" if len(scored.session.shapes) > 1 else "try z"
@@ -290,7 +290,7 @@ def _not_read(failures: Sequence[Failure]) -> str:
 
 
 def _ranked(scored: Verdict, place: int) -> list[str]:
-    """HTML cells of the row of a shape."""
+    """HTML cells of a shape's row."""
     name, answer = escape(scored.session.shapes[place].name), scored.answers[place] or "none"
     current = ' aria-current="true"' if place == scored.shown else ""
     cells = [

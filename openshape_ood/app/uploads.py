@@ -1,4 +1,4 @@
-"""Reading of uploads in a sandboxed child process, whose answer is validated.
+"""Reading of uploads in a sandboxed child process, and validation of its answer.
 
 gradio limits the bytes of an upload, but not the time and memory for parsing it.
 """
@@ -50,9 +50,10 @@ def kept_rows(count: int, most: int) -> np.ndarray:
 
 @contextmanager
 def taken(paths: Sequence[str | os.PathLike[str]]) -> Generator[list[Path]]:
-    """Link uploaded files into a new folder while they are read, because equal files of two visitors share a path.
+    """Link uploaded files into a new folder, and yield their paths there.
 
-    For a missing file, the path in the folder is given without a file.
+    Equal files of two visitors share an upload path. The links remain if the upload of one visitor is deleted while
+    another visitor's request reads it. If an upload is missing, its yielded path has no file.
     """
     with tempfile.TemporaryDirectory(prefix="taken-") as folder:
         links = []
@@ -86,17 +87,18 @@ def read_sealed(
     makes the result from it. It raises ValueError, TypeError, KeyError or AttributeError if the answer is no valid
     `what`.
 
-    most: maximum bytes of arrays in the answer. beside: name -> further file in the folder. seconds: time limit;
-    default: from the file sizes and `least`. memory: maximum bytes of address space, on platforms with this limit.
-    max_bytes: maximum size of a file. Raises `ShapeFileError` with the name of the file, `MissingPackageError` for a
-    format that needs an extra, and `InputError` if the visitor waits too long.
+    most: maximum bytes of arrays in the answer. what: noun for the result in messages. beside: additional files in the
+    folder, by name. seconds: time limit; default: `least`, plus `READ_SECONDS_A_MB` for each MB of the files. memory:
+    maximum bytes of address space, on platforms with this limit. max_bytes: maximum size of a file. Raises
+    `ShapeFileError` with the name of the file, `MissingPackageError` for a format that needs an extra, and `InputError`
+    if the visitor waits too long.
     """
     others, size = beside or {}, 0
     for one in (path, *others.values()):
         _check_before(one, max_bytes, suffixes)
         size += one.stat().st_size
     time = seconds or least + READ_SECONDS_A_MB * size / 2**20
-    with _queue.place(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
+    with _queue.slot(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
         source = Path(folder) / f"shape{path.suffix.lower()}"
         _link(path, source)
         for name, other in others.items():
@@ -109,17 +111,19 @@ def read_sealed(
     try:
         return checked(done.answer, *done.arrays, name=path.name)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ShapeFileError(f"{path.name}: the reading process returned no valid {what}") from error
+        raise ShapeFileError(
+            f"{path.name}: the reading process returned no valid {what}. Expected an undamaged file. Export it again."
+        ) from error
 
 
 def reader(task: str, **settings: Any) -> Callable[..., Any]:
-    """Task of the child process."""
+    """Task of the child process: the function named "module:name", with its settings."""
     read: Callable[..., Any] = find(task)
     return partial(read, **settings)
 
 
 def end_reading() -> None:
-    """Kill the child processes; their files count as failed."""
+    """Kill the reading processes. Their files are reported as failed."""
     for worker in tuple(_reading):
         worker.kill()
 
@@ -128,12 +132,15 @@ def _check_before(path: Path, max_bytes: int, suffixes: Sequence[str]) -> None:
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         raise ShapeFileError(
-            f"{path.name} has {f'the suffix {suffix}' if suffix else 'no suffix'}; expected one of {' '.join(suffixes)}"
+            f"{path.name} has {f'the suffix {suffix}' if suffix else 'no suffix'}. Expected one of "
+            f"{' '.join(suffixes)}. Convert the file."
         )
     if not path.is_file():
-        raise ShapeFileError(f"{path.name} is no longer on the server. Upload it again")
+        raise ShapeFileError(f"{path.name} is no longer on the server. Expected a new upload. Upload it again.")
     if path.stat().st_size > max_bytes:
-        raise ShapeFileError(f"{path.name} has more than {max_bytes / 2**20:.0f} MB. Thin it or split it first")
+        raise ShapeFileError(
+            f"{path.name} is too large. Expected at most {max_bytes / 2**20:.0f} MB. Thin it or split it first."
+        )
 
 
 def _link(path: Path, source: Path) -> None:
@@ -146,9 +153,14 @@ def _link(path: Path, source: Path) -> None:
 def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exception:
     """Error message for the visitor."""
     if isinstance(error, MemoryError):
-        return ShapeFileError(f"reading “{name}” needs more memory than the limit of {memory / 2**30:.3g} GiB")
+        return ShapeFileError(
+            f"reading “{name}” needs too much memory. Expected at most {memory / 2**30:.3g} GiB. Thin or split it."
+        )
     if isinstance(error, WorkerError):
-        return ShapeFileError(f"“{name}”: {error}. It may be damaged, or decompress to far more than its size")
+        return ShapeFileError(
+            f"“{name}”: {error}. Expected an undamaged file that does not decompress to far more than its size. "
+            "Export it again."
+        )
     kind = MissingPackageError if isinstance(error, MissingPackageError) else ShapeFileError
     text = str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”")
     return kind(text.replace(f"{source.parent}{os.sep}", ""))

@@ -24,7 +24,7 @@ BY_PATCHES = (
     "Each patch of the shape is compared with the patches of {}: gray patches resemble them, dark red patches do not."
 )
 BY_OBJECT = (
-    "Each object is scored as a shape. Floor, walls and points without object are gray; the ceiling is hidden. "
+    "Each object is scored as a shape. Floor, walls and points outside of objects are gray; the ceiling is hidden. "
     "Click an object in the list to select it. You can add the selected object as an example."
 )
 
@@ -33,8 +33,8 @@ BY_OBJECT = (
 class Basis:
     """Origin of the threshold of a verdict.
 
-    kind: "generated" shapes, calibration "files", or a saved "threshold"; "" for no threshold, with the reason in
-    `missing`. uncovered: known classes without a calibration shape.
+    kind: source of the threshold: "generated" shapes, calibration "files" or a saved "threshold"; "" if there is no
+    threshold. missing: reason why there is no threshold. uncovered: known classes without a calibration shape.
     """
 
     kind: Literal["generated", "files", "threshold", ""] = ""
@@ -47,9 +47,10 @@ class Basis:
 class Verdict:
     """Result for the shapes on the page, or for the objects of a room.
 
-    session: session with the shapes. result: result for all b shapes, with a threshold if possible. shown: index of the
-    displayed shape, to which the properties refer. compared: explanation of the colors. origin: one of `ORIGINS`. up:
-    chosen axis. axis: detected axis, for "auto". remarks: remarks for the visitor.
+    session: session with the shapes. result: result for all b shapes, with a threshold if possible. compared:
+    explanation of the colors. shown: index of the displayed shape; `shape`, `novelty`, `nearest`, `p_value` and
+    `answer` refer to it. origin: one of `ORIGINS`. up: axis chosen by the visitor. axis: axis found for the choice
+    "auto", else None. remarks: remarks for the visitor.
     """
 
     session: Session
@@ -85,7 +86,7 @@ class Verdict:
 
     @property
     def p_values(self) -> np.ndarray | None:
-        """p-values of all shapes; None without a threshold, or if it has no calibration scores."""
+        """p-values of all shapes; None if there is no threshold, or the threshold has no calibration scores."""
         return self.result.p_values if self.threshold is not None and self.threshold.n else None
 
     @property
@@ -127,7 +128,7 @@ class ShapeVerdict(Verdict):
         return self.shape.name
 
     def as_json(self) -> dict[str, Any]:
-        """All figures on the page, in a form for JSON."""
+        """All values on the page, as JSON types."""
         record, shown, patches = self.result.as_json(), self.map, self.map.patches
         pairs = zip(record.pop("shapes"), self.session.shapes, strict=True)
         rows = [{**row, "shape": shape.name} for row, shape in pairs]
@@ -165,6 +166,6 @@ class ScanVerdict(Verdict):
         return self.scene.map
 
     def as_json(self) -> dict[str, Any]:
-        """All figures, in a form for JSON, with the names of the labels in the PLY file."""
+        """All values on the page, and the names of the labels in the PLY file, as JSON types."""
         labels = {str(label): name for label, name in self.scene.painted()[1].items()}
         return {**self.scene.as_json(), **self._settings(), "remarks": self.remarks, "labels": labels}

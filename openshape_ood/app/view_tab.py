@@ -19,13 +19,13 @@ from openshape_ood.views import View, load_view
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.files import IMAGES, SUFFIXES
 
-if TYPE_CHECKING:  # the reading process has no memory for torch
+if TYPE_CHECKING:  # torch would exceed the memory limit of the reading process
     from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.views.completion import CompletedView, Completer
 
 GENERATED = "a generated view"
 FURNITURE, FOREIGN = ("chair", "table", "sofa", "bed", "lamp"), "bicycle"
-SEED = 3  # gives a room of which the camera sees a large part
+SEED = 3  # seed of the generated room; the camera sees a large part of it
 SIDE = 32  # cells per side of the grid
 ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # maximum bytes: color, depth and affinities of each pixel
 KINDS = (".json", *SUFFIXES)
@@ -33,7 +33,11 @@ KINDS = (".json", *SUFFIXES)
 
 @dataclass(frozen=True, eq=False)
 class ViewInput:
-    """View on the page. affinities: affinities in the visitor's file. masks: name -> mask, for the generated room."""
+    """View on the page.
+
+    affinities: from the visitor's file, if there is one. masks: function from a name to its true mask (h, w), only for
+    the generated view. remarks: remarks for the visitor.
+    """
 
     view: View
     affinities: Affinities | None = None
@@ -77,9 +81,9 @@ class ViewVerdict:
 def complete(given: ViewInput, names: Sequence[str], chosen: bool = True) -> ViewVerdict:
     """Complete a view: find the space filled by each name, and the space that no name explains.
 
-    chosen: True if the visitor chose the names; otherwise, names in the file of the view take precedence. Questions in
-    this file are answered. Raises `OpenShapeError` with a message for the visitor if names have no affinities, or
-    weights are missing.
+    chosen: True if the visitor changed the names; otherwise, names in the file of the view take precedence. Questions
+    in this file (target, relation, reference) are answered too. Raises `OpenShapeError` with a message for the visitor
+    if names have no affinities, or weights are missing.
     """
     from openshape_ood.synthetic.calibration import resolve
     from openshape_ood.views.completion import complete_view
@@ -121,8 +125,8 @@ def _encoder() -> Any:
         return RelevancyEncoder.from_pretrained()
     except CheckpointError as error:
         raise CheckpointError(
-            f"an image without affinities needs CLIP: {error}. Or also drop affinities: an .npz file from "
-            "openshape-ood relevancy --out, with “affinities” in its name"
+            f"there are no affinities, and CLIP cannot be loaded: {str(error).rstrip('.')}. Expected one of them. Also "
+            "drop an .npz file from openshape-ood relevancy --out, with “affinities” in its name."
         ) from error
 
 
@@ -154,7 +158,7 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
     ):
         raise ShapeFileError(
             f"the files are {', '.join(path.name for path in paths) or 'missing'}. Expected an image, its depth image "
-            "(with “depth” in its name) and a camera (.json), or one .npz file. Drop them together"
+            "(with “depth” in its name) and a camera (.json), or one .npz file. Drop them together."
         )
     return by_kind["view"][0], {what: files[0] for what, files in by_kind.items() if files and what != "view"}
 
@@ -179,11 +183,11 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
         view = load_view(Path(source), depth=files.get("depth"), camera=files.get("camera"))
     h, w = view.shape
     if h * w > MAX_VIEW_PIXELS:
-        raise CloudError(f"it has {w} x {h} pixels; expected at most {MAX_VIEW_PIXELS:,}")
+        raise CloudError(f"the view has {w} x {h} pixels. Expected at most {MAX_VIEW_PIXELS:,}. Reduce its size.")
     if len(view.names) + 2 * len(view.questions) > MAX_CLASSES:
         raise CloudError(
-            f"it lists {len(view.names)} names and {len(view.questions)} questions; expected at most {MAX_CLASSES} "
-            "names, where a question counts as two"
+            f"the view lists {len(view.names)} names and {len(view.questions)} questions. Expected at most "
+            f"{MAX_CLASSES} names, where a question counts as two. Remove some."
         )
     camera = np.concatenate([view.pose, np.eye(4)])
     camera[4:7, :3] = view.intrinsics
@@ -191,7 +195,9 @@ def _read(source: str, beside: Sequence[str]) -> Answer:
     if "affinities" in files:
         affinities = Affinities.load(files["affinities"])
         if len(affinities) > MAX_CLASSES:
-            raise CloudError(f"the affinities have {len(affinities)} names; expected at most {MAX_CLASSES}")
+            raise CloudError(
+                f"the affinities have {len(affinities)} names. Expected at most {MAX_CLASSES}. Save fewer names."
+            )
         names = list(affinities.names)
         arrays.append(affinities.values)
     texts = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]

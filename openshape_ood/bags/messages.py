@@ -1,4 +1,4 @@
-"""Frames for a map from ROS 2 messages. A frame is a point cloud, or depth with camera info, with its pose.
+"""Frames for a map from ROS 2 messages. A frame is a point cloud or a depth image, with its pose.
 
 Messages are read by their attributes, so bags and live topics work alike, and ROS is not needed. Sizes in a message are
 checked against its number of bytes.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import Scene
     from openshape_ood.views import View
 
-LATE = 1.0  # seconds by which messages may arrive out of order
+LATE = 1.0  # maximum delay of a message relative to newer messages, in seconds
 WAITING = 64  # maximum frames in the sorting buffer
 FRAMES, KEPT = 1000, 200  # maximum coordinate frames, and stored transforms of each
 MOST_POINTS, MOST_PIXELS = 20_000_000, 40_000_000
@@ -47,7 +47,8 @@ class Frame:
     """Content of one message, or the reason why it is unusable.
 
     points (n, 3), color (n, 3) or None: content of a cloud. depth (h, w), intrinsics (3, 3): content of a depth image.
-    pose: transform from sensor to map. time: seconds. source: topic and time.
+    pose: transform (4, 4) from sensor to map. time: seconds. source: topic and time. reason: why the frame is unusable;
+    "" for a usable one.
     """
 
     time: float
@@ -69,7 +70,9 @@ class Frame:
         if self.points is not None:
             return Scene(self.points, self.color, name=self.source)
         if self.depth is None or self.intrinsics is None or self.pose is None:
-            raise InputError(f"{self.source}: the depth image has no camera")
+            raise InputError(
+                f"{self.source}: the depth image has no camera. Expected camera info and a pose. Record both topics."
+            )
         gray = np.full((*self.depth.shape, 3), 0.5, dtype=np.float32)
         return View(gray, self.depth, self.intrinsics, self.pose, name=self.source)
 
@@ -84,7 +87,7 @@ def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
     if not 0 <= count <= MOST_POINTS or step < 1 or count * step > len(data):
         raise CloudError(
             f"a cloud states {count:,} points of {step} bytes, but has {len(data):,} bytes. Expected all of its "
-            f"points, and {MOST_POINTS:,} at most. The message is damaged"
+            f"points, and {MOST_POINTS:,} at most. Record the bag again."
         )
     order = ">" if message.is_bigendian else "<"
     fields = {str(one.name): (int(one.offset), int(one.datatype)) for one in message.fields}
@@ -93,19 +96,23 @@ def cloud_of(message: Any) -> tuple[np.ndarray, np.ndarray | None]:
     for name in "xyz":
         offset, kind = fields.get(name, (-1, 0))
         if kind not in FLOATS or not 0 <= offset <= step - int(FLOATS[kind][1]):
-            raise CloudError(f"a cloud has no field {name!r} of float32 or float64. Expected x, y and z")
+            raise CloudError(
+                f"a cloud has no field {name!r} of float32 or float64. Expected x, y and z. Give --topic another cloud."
+            )
         columns.append(_column(rows, offset, order + FLOATS[kind]).astype(np.float64))
     points = np.stack(columns, axis=1)
     kept = np.asarray(np.isfinite(points).all(axis=1))
     far = kept & (np.abs(np.where(kept[:, None], points, 0)).max(axis=1) > FAR)
     if far.sum() > STRAY * max(1, kept.sum()):
         raise CloudError(
-            f"{far.sum():,} of {kept.sum():,} points lie more than {FAR:,.0f} m from the sensor. Expected meters in "
-            "the frame of the sensor. Divide millimeters by 1000"
+            f"{far.sum():,} of {kept.sum():,} points are more than {FAR:,.0f} m from the sensor. Expected meters in "
+            "the frame of the sensor. Divide millimeters by 1000."
         )
     kept &= ~far
     if not kept.any():
-        raise CloudError(f"a cloud of {count:,} points has no finite point. Expected measured points")
+        raise CloudError(
+            f"a cloud of {count:,} points has no finite point. Expected measured points. Check the sensor."
+        )
     color = None
     packing = next((one for one in ("rgb", "rgba") if one in fields), None)
     if packing is not None and fields[packing][1] in PACKED and 0 <= fields[packing][0] <= step - 4:
@@ -125,13 +132,15 @@ def depth_of(message: Any) -> np.ndarray:
         return _compressed(bytes(message.data), str(message.format))
     h, w, encoding = int(message.height), int(message.width), str(message.encoding)
     if encoding not in DEPTHS:
-        raise CloudError(f"an image has the encoding {encoding!r:.40}. Expected depth: {', '.join(DEPTHS)}")
+        raise CloudError(
+            f"an image has the encoding {encoding!r:.40}. Expected depth: {', '.join(DEPTHS)}. Give another topic."
+        )
     kind, scale = DEPTHS[encoding]
     step, data = int(message.step), bytes(message.data)
     if not (0 < h * w <= MOST_PIXELS) or step < w * int(kind[1]) or step * h > len(data):
         raise CloudError(
             f"an image states {w} x {h} pixels and {step} bytes a row, but has {len(data):,} bytes. Expected all of "
-            "its pixels. The message is damaged"
+            "its pixels. Record the bag again."
         )
     rows = np.frombuffer(data, dtype=np.uint8, count=step * h).reshape(h, step)[:, : w * int(kind[1])]
     order = ">" if message.is_bigendian else "<"
@@ -143,21 +152,26 @@ def _compressed(data: bytes, kind: str) -> np.ndarray:
 
     start = data.find(PNG, 0, 64)  # compressedDepth has a header before the PNG
     if start < 0:
-        raise CloudError(f"a compressed image of the format {kind!r:.40} is no PNG. Expected depth of 16 bits as PNG")
+        raise CloudError(
+            f"a compressed image of the format {kind!r:.40} is no PNG. Expected 16-bit PNG. Choose another topic."
+        )
     try:
         with Image.open(io.BytesIO(data[start:]), formats=("PNG",)) as image:
             if image.width * image.height > MOST_PIXELS or not image.mode.startswith("I"):
-                raise CloudError(f"a PNG is {image.width} x {image.height}, {image.mode}. Expected depth of 16 bits")
+                raise CloudError(
+                    f"a PNG is {image.width} x {image.height}, {image.mode}. Expected a 16-bit depth image of at most "
+                    f"{MOST_PIXELS:,} pixels. Give another topic."
+                )
             return (np.asarray(image, dtype=np.float64) / DEPTHS["16UC1"][1]).astype(np.float32)
     except (OSError, ValueError, SyntaxError) as error:
-        raise CloudError(f"a compressed image is damaged: {error}. Expected a PNG. Leave it out") from error
+        raise CloudError(f"a compressed image is damaged: {error}. Expected a PNG. Leave it out.") from error
 
 
 def camera_of(message: Any) -> np.ndarray:
     """Intrinsics (3, 3) of a CameraInfo. `View` validates them."""
     matrix = np.array(getattr(message, "k", getattr(message, "K", ())), dtype=np.float64)
     if matrix.shape != (9,) or not np.isfinite(matrix).all():
-        raise CloudError("camera info has no matrix k of 9 finite numbers. Expected a calibrated camera. Calibrate it")
+        raise CloudError("camera info has no matrix k of 9 finite numbers. Expected a calibrated camera. Calibrate it.")
     return matrix.reshape(3, 3)
 
 
@@ -172,7 +186,9 @@ class Transforms:
         for one in message.transforms:
             child, parent = _name(one.child_frame_id), _name(one.header.frame_id)
             if child not in self._of and len(self._of) >= FRAMES:
-                raise CloudError(f"there are more than {FRAMES} coordinate frames. Expected the frames of one robot")
+                raise CloudError(
+                    f"there are more than {FRAMES} coordinate frames. Expected the frames of one robot. Filter /tf."
+                )
             kept = self._of.setdefault(child, deque(maxlen=KEPT))
             kept.append((stamp(one.header), parent, _matrix(one.transform)))
 
@@ -187,13 +203,16 @@ class Transforms:
                 if current != _name(frame):
                     way = f"Its chain ends at {current!r:.60}: give --frame {current:.60}, if this frame is fixed"
                 raise CloudError(
-                    f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. {way}"
+                    f"there is no transform from {frame!r:.60} to {world!r:.60}. Expected a chain on /tf. {way}."
                 )
             at, parent, matrix = min(reversed(self._of[current]), key=lambda one: abs(one[0] - time))
             if len(self._of[current]) > 1 and abs(at - time) > STALE:
-                raise CloudError(f"the transform of {current!r:.60} nearest in time is {abs(at - time):.1f} s away")
+                raise CloudError(
+                    f"the transform of {current!r:.60} nearest in time is {abs(at - time):.1f} s away. Expected at "
+                    f"most {STALE:g} s. Record /tf without gaps."
+                )
             pose, current = matrix @ pose, parent
-        raise CloudError("the coordinate frames form a cycle. Expected a tree")
+        raise CloudError("the coordinate frames form a cycle. Expected a tree. Correct the publishers of /tf.")
 
 
 def stamp(header: Any) -> float:
@@ -209,9 +228,11 @@ def _name(frame: Any) -> str:
 def _matrix(transform: Any) -> np.ndarray:
     x, y, z, w = (float(getattr(transform.rotation, name)) for name in "xyzw")
     length = x * x + y * y + z * z + w * w
-    place = [float(getattr(transform.translation, name)) for name in "xyz"]
-    if not (abs(length - 1) < 0.01 and np.isfinite(place).all()):
-        raise CloudError(f"a transform has a quaternion of length {length**0.5:.3g}. Expected a rotation, length 1")
+    translation = [float(getattr(transform.translation, name)) for name in "xyz"]
+    if not (abs(length - 1) < 0.01 and np.isfinite(translation).all()):
+        raise CloudError(
+            f"a transform has a quaternion of length {length**0.5:.3g}. Expected length 1. Correct its publisher."
+        )
     s = 2 / length
     matrix = np.eye(4)
     matrix[:3, :3] = [
@@ -219,15 +240,15 @@ def _matrix(transform: Any) -> np.ndarray:
         [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
         [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
     ]
-    matrix[:3, 3] = place
+    matrix[:3, 3] = translation
     return matrix
 
 
 class Stream:
     """Conversion of messages, which may arrive out of order, to frames in the order of their stamps.
 
-    A frame is emitted when a message arrives that is one second later. A message that is older than an emitted frame is
-    refused.
+    A frame is emitted after a message with a stamp one second later has arrived. A message that is older than an
+    emitted frame is refused.
 
     Parameters
     ----------
@@ -242,7 +263,7 @@ class Stream:
         self._count, self._newest, self._given = itertools.count(), -np.inf, -np.inf
 
     def put(self, kind: str, message: Any, topic: str = "") -> Iterator[Frame]:
-        """Add a message of one of `KINDS`. Yields the frames that are due, and frames with a reason for refusal."""
+        """Add a message of one of `KINDS`. Yields the frames that are ready, and refused ones with a reason."""
         try:
             if kind == "transforms":
                 self.transforms.add(message)
@@ -257,7 +278,8 @@ class Stream:
             return
         if time < self._given:
             reason = f"{topic}: a message of {time:.3f} s arrived after the frame of {self._given:.3f} s"
-            yield Frame(time, topic, reason=f"{reason}. Expected messages out of order by {LATE:g} s at most")
+            expected = f"Expected a delay of at most {LATE:g} s"
+            yield Frame(time, topic, reason=f"{reason}. {expected}. Check the clocks of the sensors.")
             return
         heapq.heappush(self._waiting, (time, next(self._count), kind, topic, message))
         self._newest = max(self._newest, time)
@@ -284,5 +306,7 @@ class Stream:
             points, color = cloud_of(message)
             return Frame(time, source, points, color, pose=pose)
         if frame not in self._cameras:
-            raise CloudError(f"there is no camera info of {frame!r:.60}. Expected it before the depth image")
+            raise CloudError(
+                f"there is no camera info of {frame!r:.60}. Expected it before the depth image. Record this topic too."
+            )
         return Frame(time, source, depth=depth_of(message), intrinsics=self._cameras[frame], pose=pose)

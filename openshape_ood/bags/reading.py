@@ -20,6 +20,7 @@ from openshape_ood.workers import Limits, Work, in_order
 RECORD = 256 * 2**20  # maximum bytes of a record
 LIMITS = Limits(cpu=60, wall=120, memory=2**31)  # limits for each frame
 SCHEMA = 2**20  # maximum bytes of a message definition
+NO_MEMORY = "a record needs too much memory. Expected an undamaged bag. Record the bag again."
 READ = "openshape_ood.bags.reading:frames"
 ARRAYS = ("points", "color", "depth", "intrinsics", "pose")
 
@@ -32,7 +33,7 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
     path : path
         An .mcap file of ROS 2 messages.
     frame : str
-        Fixed coordinate frame, to which /tf gives transforms. Default: "map".
+        Fixed coordinate frame of the poses. /tf must contain transforms to it. Default: "map".
     topics : sequence of str
         Topics of clouds or depth images. Default: all topics of these types.
 
@@ -55,12 +56,15 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
     try:
         check_regular(given)
     except OSError as error:
-        raise FileError(f"cannot read the bag {given}: {error.strerror or error}") from error
+        raise FileError(
+            f"cannot read the bag {given}: {error.strerror or error}. Expected a readable file. Check the path."
+        ) from error
     settings = {"path": str(given.resolve()), "world": frame, "topics": list(topics)}
     for done in in_order(READ, settings, count(), workers=1, ahead=1, limits=lambda _: LIMITS):
         if isinstance(done.error, WorkerError | MemoryError):
             raise FileError(
-                f"{given}: {done.error or 'out of memory'}. Expected messages of usual size"
+                f"{given}: {done.error or 'reading it needs too much memory'}. Expected frames that take at most "
+                f"{LIMITS.cpu:g} s and {(LIMITS.memory or 0) / 2**30:g} GiB. Record smaller clouds or images."
             ) from done.error
         if done.error is not None:
             raise FileError(f"{given}: {done.error}") from done.error
@@ -74,18 +78,18 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
 
 
 def frames(path: str, world: str, topics: Sequence[str]) -> Work:
-    """Task of the child process: a function that returns the next frame of a bag, or the reason for its end."""
+    """Task of the child process: a function that returns the next frame of a bag, or the reason why there is none."""
     remaining, expected = _frames(Path(path), world, topics), count()
 
     def work(index: int) -> tuple[Any, Sequence[np.ndarray]]:
         if index != next(expected):
-            raise FileError("reading was interrupted. Expected one process for the whole bag. Read the bag again")
+            raise FileError("reading was interrupted. Expected one process for the whole bag. Read the bag again.")
         try:
             one = next(remaining)
         except StopIteration:
             return {"end": True, "reason": ""}, ()
         except (OpenShapeError, MemoryError) as error:
-            return {"end": True, "reason": str(error) or "a record needs too much memory. The bag is damaged"}, ()
+            return {"end": True, "reason": str(error) or NO_MEMORY}, ()
         arrays = {name: value for name in ARRAYS if (value := getattr(one, name)) is not None}
         answer = {"end": False, "time": one.time, "source": one.source[:256], "reason": one.reason[:2000]}
         return {**answer, "arrays": list(arrays)}, tuple(arrays.values())
@@ -101,7 +105,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
 
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
-    strange: set[int] = set()
+    undecodable: set[int] = set()
     decoders, stream, used = DecoderFactory(), Stream(world), 0
     broken: Exception | None = None
     with path.open("rb") as file:
@@ -133,7 +137,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                     continue
                 if kind == "depth" and not topics and "depth" not in channel.topic.lower():
                     continue  # a color image
-                if schema.id in strange:
+                if schema.id in undecodable:
                     continue
                 try:
                     decoded = _decoder(decoders, channel.message_encoding, schema)(record.data)
@@ -141,7 +145,7 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
                     raise
                 except Exception as error:  # parsers of custom definitions have their own errors
                     if isinstance(error, CloudError):
-                        strange.add(schema.id)
+                        undecodable.add(schema.id)
                     time, name = record.log_time * 1e-9, type(error).__name__
                     reason = f"{channel.topic}: a message of {schema.name} cannot be decoded: {error or name}"
                     yield Frame(time, f"{channel.topic} {time:.3f}", reason=reason)
@@ -151,17 +155,23 @@ def _frames(path: Path, world: str, topics: Sequence[str]) -> Iterator[Frame]:
     yield from stream.rest()
     if broken is not None:
         reason = str(broken) or type(broken).__name__
-        raise FileError(f"the bag is truncated or damaged: {reason}. Earlier messages were used. Recover the bag")
+        raise FileError(
+            f"the bag is truncated or damaged: {reason}. Expected a complete bag. Recover it with `mcap recover`."
+        )
     if not used:
         names = ", ".join(sorted({one.topic for one in channels.values()})[:10]) or "none"
         kinds = "PointCloud2, or depth Image with CameraInfo"
-        raise FileError(f"the bag has no usable message. Expected {kinds}. Its topics are {names[:500]}; give --topic")
+        raise FileError(f"the bag has no usable message. Expected {kinds}. Give --topic; its topics are {names[:500]}.")
 
 
 def _decoder(decoders: Any, encoding: str, schema: Any) -> Any:
     if len(schema.data) > SCHEMA:
-        raise CloudError(f"its definition has {len(schema.data):,} bytes; expected {SCHEMA:,} at most")
+        raise CloudError(
+            f"its definition has {len(schema.data):,} bytes. Expected {SCHEMA:,} at most. Leave this topic out."
+        )
     decode = decoders.decoder_for(encoding, schema)
     if decode is None:
-        raise CloudError(f"its encoding is {encoding!r:.40} with {schema.encoding!r:.40}; expected cdr with ros2msg")
+        raise CloudError(
+            f"its encoding is {encoding!r:.40} with {schema.encoding!r:.40}. Expected cdr with ros2msg. Convert it."
+        )
     return decode

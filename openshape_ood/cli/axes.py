@@ -14,12 +14,12 @@ from openshape_ood.shapes.batches import AUTO
 if TYPE_CHECKING:
     from openshape_ood.novelty import NoveltyPipeline, UpAxis
 
-# if most files are novel, at most DOUBTED of them are read again under other axes; LEAST are needed for a conclusion
+# if most of at least LEAST files are novel, other axes are tested on at most DOUBTED of these files
 DOUBTED, LEAST = 20, 5
 
 
 def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeline:
-    """Pipeline with the axis for --up auto: from the first set of files in which an axis can be found, else y."""
+    """Pipeline with the axis for --up auto. The sets are searched in order; without a result, the axis is y."""
     if pipeline.up != AUTO:
         return pipeline
     axis = None
@@ -47,7 +47,8 @@ def _stated(path: str) -> str | None:
 def better_axis(pipeline: NoveltyPipeline, files: Sequence[File], novel: Sequence[bool]) -> UpAxis | None:
     """Up axis that fits the known classes best.
 
-    With --up auto: the axis found before. Without --up: an axis from a few files, if most files are novel. Else None.
+    With --up auto: the axis of the pipeline. Without --up: an axis found in a few files if most files are novel, else
+    None.
     """
     if pipeline.up != "file":
         return pipeline.up_axis
@@ -62,7 +63,7 @@ def assumed_axis(rows: Sequence[Mapping[str, Any]], up: str) -> str | None:
 
 
 def warn_of_known(files: Sequence[File], silent: str) -> None:
-    """Print a note if known shapes for a scan do not state their axis, so that the axis `silent` was used."""
+    """Print a note if known shapes do not state their up axis. silent: axis used for these shapes."""
     from openshape_ood.scenes.crop_axis import assumed
 
     count = len(silent_files(files))
@@ -71,9 +72,9 @@ def warn_of_known(files: Sequence[File], silent: str) -> None:
 
 
 def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:
-    """Print a note if files state another up axis than `up`, or no axis, so that y is used.
+    """Print a note if files state another up axis than `up`, or if they state none and are read with y up.
 
-    better: axis from `better_axis`, which the note names.
+    better: result of `better_axis`; the note suggests this axis.
     """
     stated = [_stated(file.path) for file in files] if up != AUTO else []
     others = [axis for axis in stated if axis not in ("", None, up)]

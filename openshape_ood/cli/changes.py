@@ -1,4 +1,4 @@
-"""openshape-ood changes: objects that moved, are gone or are new between two scans of one place."""
+"""openshape-ood changes: find objects that moved, are gone or are new between two scans of one place."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def changes(
         bool,
         option(
             CHANGE,
-            "The scans share a coordinate frame, up to errors of 0.5 m and 10°. Default: any rotation and shift is "
-            "searched.",
+            "The scans share a coordinate frame, up to errors of 0.5 m and 10°. Default: the rotation and shift "
+            "between them are searched.",
         ),
     ] = False,
     fdr: Annotated[
-        float, option(CHANGE, "Expected fraction of false changes among the reported ones.", min=0.001, max=0.999)
+        float, option(CHANGE, "Expected fraction of false changes among the reported changes.", min=0.001, max=0.999)
     ] = 0.1,
     control: Annotated[
         Literal["maximum", "by"],
         option(
             CHANGE,
-            "Correction for many objects: 'maximum' compares with the largest change of each pair of re-scans; 'by' is "
+            "Correction for many objects. maximum: comparison with the largest change in each pair of re-scans. by: "
             "Benjamini-Yekutieli.",
         ),
     ] = "maximum",
@@ -59,22 +59,22 @@ def changes(
         list[Path] | None,
         option(
             CHANGE,
-            "Pairs of scans of an unchanged place, for calibration: they differ by chance only. p = 0.05 needs 19 "
-            "pairs. Default: re-scans of generated rooms.",
+            "Pairs of scans of an unchanged place: A1 B1 A2 B2. They calibrate the p-values. p = 0.05 needs 19 pairs. "
+            "Default: re-scans of generated rooms.",
             "A B...",
         ),
     ] = None,
     calibration: Annotated[
-        Path | None, option(CHANGE, "Calibration from --save-calibration, in place of --rescans.", "FILE")
+        Path | None, option(CHANGE, "File of --save-calibration, in place of --rescans.", "FILE")
     ] = None,
     save_calibration: Annotated[
-        Path | None, option(CHANGE, "Save the calibration from --rescans: .json.", "FILE")
+        Path | None, option(CHANGE, "Save the calibration from --rescans to a .json file.", "FILE")
     ] = None,
     voxel: Annotated[float, option(CHANGE, "Voxel size of free space in meters.", min=0.01, max=0.5)] = 0.05,
     unit: Annotated[
         Literal["file", "m", "cm", "mm", "in", "ft"], option(SCAN, "Unit of the files' coordinates.")
     ] = "file",
-    page: Annotated[Path | None, option(RESULT, "Write an interactive page with both scans: .html.", "FILE")] = None,
+    page: Annotated[Path | None, option(RESULT, "Write an interactive .html page with both scans.", "FILE")] = None,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
@@ -85,7 +85,7 @@ def changes(
     check_picture("--page", page, (".html",), "plotly")
     check_out("--save-calibration", save_calibration, (".json",))
     if (before is None) != (after is None):
-        raise InputError(f"only one scan was given: {before}. Expected two, or none for a generated room. Give both")
+        raise InputError(f"only one scan was given: {before}. Expected two, or no scan for a generated room. Give both")
     if before is None and (unit, chosen.up) != ("file", "file"):
         raise InputError(
             "--unit or --up was given without files. Expected BEFORE and AFTER. Leave the options out for a generated "
@@ -195,7 +195,8 @@ def _print(result: SceneChanges, written: list[Any]) -> None:
     print_line(f"{shown(str(result.registration))}")
     null = result.calibration
     print_line(
-        f"free space by {BOTH[result.spaces[0].by]}; p-values by {null.n} {shown(null.source)}, rate {result.fdr:g}"
+        f"free space from {BOTH[result.spaces[0].by]}; p-values from {null.n} {shown(null.source)}; expected fraction "
+        f"of false changes: {result.fdr:g}"
     )
     print_line(words(result.after.result.threshold))
     print_written(written)

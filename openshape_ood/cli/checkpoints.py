@@ -29,8 +29,8 @@ COLUMNS = {
     "shape": ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom"),
     "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
 }
-NEEDED = {"text": "kind", "spec": "count"}  # fields without which a table is not shown
-# kind of source: text for a file that is on this machine, and for one that is not
+NEEDED = {"text": "kind", "spec": "count"}  # table -> field without which the table is not shown
+# kind of source -> text if the file is on this machine, and text if it is not
 PLACES = {
     "package": ("in the package", "missing"),
     "hub": ("in the cache", "not downloaded"),
@@ -52,11 +52,11 @@ WithText = Annotated[
 
 @command(app, "list")
 def list_all(*, json: Json = False) -> None:
-    """List the checkpoints, whether they are on this machine, and figures for choosing one. tiny works offline.
+    """List the checkpoints with figures for choosing one, and show which are on this machine. tiny works offline.
 
-    memory: bytes of the weights in float32. cost: CPU time of a cloud relative to vitb32. LVIS (Objaverse-LVIS), MN40
-    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy in percent, not measured here; --json has the
-    sources. The second table lists point encoders, for scans. voxel: side in meters. input: numbers of a voxel.
+    memory: bytes of the weights in float32. cost: CPU time per cloud, relative to vitb32. LVIS (Objaverse-LVIS), MN40
+    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy in percent, not measured here. --json has the
+    sources. The second table lists point encoders, for scans. voxel: side in meters. input: features of a voxel.
     """
     records = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
 
@@ -105,7 +105,7 @@ def _entries(fields: dict[str, Any], parts: list[WeightsPart]) -> list[dict[str,
 
 
 def _names_known(row: Row) -> dict[str, Any]:
-    """Class names of a text encoder of kind "table": all names, trained names, and accuracy of each; else empty."""
+    """All names, trained names and their accuracy, for a text encoder of kind "table". Other kinds: empty."""
     if row.text.kind != "table":
         return {}
     from openshape_ood.encoders.text import table
@@ -130,7 +130,7 @@ def _names_entries(known: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _lines(field: str, words: Sequence[str]) -> list[dict[str, str]]:
-    """Entries of a long list, one for each line; the first one has the name of the field."""
+    """Entries of a long list, one for each line. Only the first entry has the name of the field."""
     lines = wrap(", ".join(words), LINE)
     return [{"field": field if i == 0 else "", "value": line} for i, line in enumerate(lines)]
 
@@ -139,9 +139,9 @@ def _lines(field: str, words: Sequence[str]) -> list[dict[str, str]]:
 def fetch(names: SomeNames, /, *, with_text: WithText = True, json: Json = False) -> None:
     """Download checkpoints and their text encoders for offline use; for ensembles, all members.
 
-    The files to download are listed first, with sizes. Published encoders are pinned by their sha256. The variables
-    HF_HOME, HF_ENDPOINT and HF_TOKEN are respected. A stripped copy without optimizer state is kept for each encoder:
-    it loads faster, and the download may be deleted.
+    The files to download are listed first, with sizes. Published encoders are pinned by their sha256. The environment
+    variables HF_HOME, HF_ENDPOINT and HF_TOKEN apply. A stripped copy without optimizer state is kept for each encoder.
+    It loads faster, and the downloaded file may be deleted.
     """
     rows = _rows(names)  # checks all names before the first download
     sizes = _announced(rows, with_text)
@@ -171,7 +171,7 @@ def add(
         str | None,
         option(
             None,
-            "Checkpoint that the file belongs to, if the registry has no sha256 for it.",
+            "Checkpoint of the file. Needed if the registry has no sha256 for the file.",
             "NAME",
             "--as",
             completer=checkpoint_names,
@@ -193,9 +193,9 @@ def add(
 def verify(names: AnyNames = None, /, *, json: Json = False) -> None:
     """Compare the sha256 of local files with the registered ones.
 
-    A stripped file is compared with the hash it was written with. A given FILE is compared with the whole registry.
-    Other packaged data is compared with the bill of materials of the installed wheel. Exit code 1 if a file is damaged
-    or unknown, or if a file of the package or of a named checkpoint is missing.
+    A stripped file is compared with the hash that was recorded when it was written. A FILE is compared with all hashes
+    of the registry. Other packaged data is compared with the bill of materials of the installed wheel. The exit code is
+    1 if a file is damaged or unknown. It is also 1 if a file of the package or of a named checkpoint is missing.
     """
     known = [row.name for row in _rows(None)]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
@@ -226,7 +226,7 @@ def _at_hand(file: Path) -> Path:
 
 
 def _rows(names: list[str] | None) -> list[Row]:
-    """Registry rows of these names, each once, with the members of ensembles. None: all rows, shape encoders first."""
+    """Registry rows of these names, each once; members replace ensembles. None: all rows, shape encoders first."""
     from openshape_ood.registry import find_checkpoint
     from openshape_ood.registry.rows import KINDS, load_registry
 
@@ -334,7 +334,7 @@ def part_names(row: Row, with_text: bool = True) -> list[str]:
 def own_parts(row: Row) -> list[WeightsPart]:
     """Files of a row's network on this machine: the registered and the stripped one.
 
-    If there is none, the list has the registered file, without path. The first file is the one that loads offline.
+    If neither is on this machine, the list has the registered file without path. Offline, the first file is loaded.
     """
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256
@@ -368,7 +368,7 @@ def all_parts(row: Row) -> list[WeightsPart]:
 
 
 def verified(row: Row, part: WeightsPart) -> dict[str, Any]:
-    """Record of a part with its status: "sound", "damaged", "missing", or "present" if no sha256 is registered."""
+    """Record of a part and its status: "sound", "damaged", "missing", or "present" if no sha256 is registered."""
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import sha256
 
@@ -420,7 +420,10 @@ def verified_file(path: Path) -> dict[str, Any]:
 
 
 def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
-    """Copy a file into the cache, as the registered files with its sha256, else as a file of checkpoint `name`."""
+    """Copy a file into the cache of every checkpoint that registers its sha256, else of the checkpoint `name`.
+
+    text: True if the file is the text encoder of `name`.
+    """
     from openshape_ood.encoders.text.encoder import check_text
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, find_checkpoint
@@ -430,9 +433,8 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     parts = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
     if not parts and name is None:
         raise HashError(
-            f"{path} has the sha256 {digest}, which is not in the registry: the file is damaged, or is another one. "
-            "Expected a registered file. If the registry has no sha256 for it, as for text encoders, give --as NAME "
-            "--text. To use unregistered weights, give --checkpoint FILE to a command"
+            f"{path} has the sha256 {digest}, which is not in the registry. Expected an undamaged, registered file. "
+            "Add other text encoders with --as NAME --text, and use other weights with --checkpoint FILE"
         )
     if not parts:
         row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
@@ -446,12 +448,13 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
             check_text(row)
         if part == "text" and row.text.kind != "open_clip":
             raise WeightsError(
-                f"the text encoder of {row.name!r} is a local file, {row.text.model}. Nothing needs to be added"
+                f"the text encoder of {row.name!r} is the local file {row.text.model}. Expected a downloaded one. "
+                "Leave the command out: nothing needs to be added"
             )
         if part != "text" and row.architecture and not files.known_sha256(row):
             from openshape_ood.registry.weights import load_network
 
-            load_network(row, path)  # raises before a wrong file is recorded as the right one
+            load_network(row, path)  # raises if the file does not fit, before it is recorded
         kept = files.add(row, path, hub_address(row) if part == "text" else None)
         more = {"path": kept} if part == "text" else fetch_own(row, False)
         added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})
@@ -473,7 +476,7 @@ def size_text(count: int | None) -> str:
 
 
 def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int | None]]:
-    """Files of checkpoints in the order of fetching: row, part, download source, bytes.
+    """Files of checkpoints in the order of fetching: row, part, download source, and size in bytes.
 
     The source is "" for a file on this machine. The size is None if neither the registry nor the Hub states it.
     """
@@ -486,7 +489,7 @@ def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int 
         kept = weight_cache.find(row) if place else None
         planned.append((row, own_part(row), *(("", kept.stat().st_size) if kept else (place, size))))
         if with_text and row.text.kind == "open_clip":
-            with suppress(OpenShapeError):  # a text encoder without weights on the Hub: reported by fetching
+            with suppress(OpenShapeError):  # a text encoder without weights on the Hub: fetching it reports the error
                 planned.append((row, "text", *files.download_size(row, hub_address(row))))
     return planned
 
@@ -494,7 +497,7 @@ def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int 
 def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
     """Fetch the network's file of a row. Returns the paths of the registered and the stripped file.
 
-    If only a sound stripped file is on this machine, both paths are of that file, and nothing is downloaded.
+    If only an intact stripped file is on this machine, nothing is downloaded, and both paths lead to this file.
     """
     from openshape_ood.registry import files, weight_cache
 
@@ -508,7 +511,7 @@ def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
 def _strip(row: Row, path: Path) -> Path | None:
     from openshape_ood.registry import weight_cache
 
-    if weight_cache.stripped_path(row) is None:  # before torch is loaded
+    if weight_cache.stripped_path(row) is None:  # checked before torch is imported
         return None
     from openshape_ood.registry.weights import read_file
 

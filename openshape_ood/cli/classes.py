@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses, MemoryBank
     from openshape_ood.scoring import Method
 
-GENERATED = 80  # generated examples per class; fewer give an imprecise threshold
+GENERATED = 80  # number of generated examples per class; fewer give an imprecise threshold
 POINTS = 2048
 HOW = (
     "no known classes. Expected names (--known chair sofa table), a folder with one subfolder of shapes per class "
@@ -37,8 +37,8 @@ HOW = (
 class RequestedClasses:
     """Requested classes and their example files (empty: name only).
 
-    saved: known classes from files and from stored embeddings. generated: "models" or "scans", to generate examples for
-    classes without files; None to generate none.
+    saved: known classes from files and from stored embeddings. generated: kind of generated examples for classes
+    without files, "models" or "scans"; None for no generated examples.
     """
 
     examples: Mapping[str, list[File]]
@@ -75,7 +75,7 @@ def gather(
     folders: Sequence[Path] | None = None,
     files: Sequence[Path] | None = None,
 ) -> RequestedClasses:
-    """Requested classes of all three options. Raises `ClassNamesError`, or `FileError` for folders without classes."""
+    """Requested classes of --known, --examples and --known-file. Raises `ClassNamesError` and `FileError`."""
     from openshape_ood.embedding_store import known_from
     from openshape_ood.embedding_store.files import is_stored
     from openshape_ood.known import KnownClasses, check_names, folded
@@ -106,8 +106,8 @@ def build(
 ) -> KnownClasses:
     """Known classes with all data that the method needs. Unusable examples go to `failures`.
 
-    patches: stage of the encoder from which patches of the examples are kept. Raises `InputError` if a class has no
-    usable example, or if a file does not fit the encoder or another file.
+    patches: encoder stage of the patches to save, or None. Raises `InputError` if a class has no usable example, or if
+    a file does not fit the encoder or another file.
     """
     from openshape_ood.known import KnownClasses
     from openshape_ood.novelty.preparation import PATCH_STAGE, known_classes
@@ -141,7 +141,7 @@ def _encoded(
 ) -> tuple[np.ndarray, np.ndarray, MemoryBank | None]:
     """Embeddings (m, d) of the examples of all classes, the class name of each (m,), and their patches at a stage.
 
-    All files are read as one list. Raises `InputError` for a class without a usable file.
+    stage: encoder stage of the patches; None for no patches. Raises `InputError` for a class without a usable file.
     """
     from openshape_ood.known import MemoryBank
 
@@ -170,7 +170,7 @@ def _encoded(
 
 
 def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Reading) -> KnownClasses:
-    """Known classes of generated examples, with their patches."""
+    """Known classes with generated examples and their patches. kind: "models" or "scans"."""
     from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample, scan
     from openshape_ood.synthetic.calibration import resolve
@@ -189,7 +189,7 @@ def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Rea
 def _check_no_file(name: str) -> None:
     if os.path.splitext(name)[1].lower() in SUFFIXES or os.sep in name:
         raise ClassNamesError(
-            f"known class {name!r} looks like a file. Every word after --known is a class, up to the next option. "
+            f"known class {name!r} looks like a file. Expected only class names between --known and the next option. "
             "Put the files before --known, or after --, as in: --known chair sofa -- FILES"
         )
 

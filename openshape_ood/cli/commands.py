@@ -32,7 +32,7 @@ from openshape_ood.registry.extensions import use_module
 NOTHING_DONE = 2
 IMPORT = "--import"
 PIPE_CLOSED = 141  # exit code if the reader of a pipe has closed it, as in shells: 128 + SIGPIPE
-# options that may precede a command, in addition to --help
+# options that may precede a command, besides --help
 BEFORE = {
     "--version": "print the version and exit",
     "--json": "print the result as JSON",
@@ -95,7 +95,10 @@ def run(words: Sequence[str]) -> int:
         print(f"written: {app.install_completion()}")
         return 0
     if json and not rest:
-        return _misused("--json needs a command, as in: openshape-ood score FILES --known chair --json")
+        return _misused(
+            "--json was given without a command. Expected a command. Give one, as in: openshape-ood score FILES "
+            "--known chair --json"
+        )
     if json and "--json" in _flags(rest):
         place = rest.index("--") if "--" in rest else len(rest)
         rest.insert(place, "--json")
@@ -117,7 +120,7 @@ def run(words: Sequence[str]) -> int:
         flags = _flags(rest)
         if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:  # not for CLIP
             ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in flags]
-            print_note(f"on the command line: {' or '.join([*ways, '--model tiny, offline'])}")
+            print_note(f"no download is needed with {' or '.join([*ways, '--model tiny'])}")
         if "--json" in rest:
             print_json({"error": {"type": type(error).__name__, "message": str(error)}})
         return NOTHING_DONE
@@ -125,7 +128,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split arguments: all words but the --import options before `--`, and the modules that these name."""
+    """Words without --import options, and the modules that these options name. Words after `--` are kept."""
     rest, modules = list(words), list[str]()
     end = rest.index("--") if "--" in rest else len(rest)
     for i in reversed(range(end)):
@@ -138,18 +141,18 @@ def _without_imports(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _flags(words: Sequence[str], several: bool = False) -> set[str]:
-    """Options of the command in `words`; several: only options that take several words."""
+    """Names of the options of the command in `words`. several: True for only those that take several words."""
     command = app.parse_commands(words)[1][-1]
     listed = command.assemble_argument_collection() if command.default_command else ()
     return {name for one in listed if one.parameter.consume_multiple or not several for name in one.names}
 
 
 def _explained(error: CycloptsError, words: Sequence[str]) -> str:
-    """Error message for wrong arguments, with the likely reason for missing files."""
+    """Error message for wrong arguments, with a hint if an option may have taken the files."""
     if isinstance(error, MissingArgumentError) and error.argument and not error.argument.names[0].startswith("-"):
         taken = _flags(words, several=True) & {word.partition("=")[0] for word in words}
         if taken:
-            return f"{error}\nEvery word after {min(taken)} belongs to it: put files before it, or after --"
+            return f"{error}\nAll words after {min(taken)} are its values: put files before it, or after --"
     return str(error)
 
 

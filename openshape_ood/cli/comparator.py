@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TRAINING = "Training (--family relation)"
 FILE, ROW = "comparator.safetensors", "registry.toml"
-LINES = 10  # progress notes per training
+LINES = 10  # number of progress notes per training
 
 EXAMPLES = """
   openshape-ood embed lvis/ --out lvis.safetensors --model vitb32
@@ -44,16 +44,19 @@ def fit(
         list[Path],
         option(
             KNOWN,
-            "Stored embeddings of the base shapes, from embed. Give several files to add scans, or other seeds.",
+            "Stored embeddings of the base shapes, from `embed`. Give several files to train "
+            "with additional scans or random seeds.",
             "STORE...",
         ),
     ],
-    out: Annotated[Path, option(RESULT, "Output folder; run it again to resume.", "DIR", "--out", "-o")],
+    out: Annotated[
+        Path, option(RESULT, "Output folder. The same command resumes a stopped training.", "DIR", "--out", "-o")
+    ],
     labels: Annotated[
         str,
         option(
             KNOWN,
-            "Class of each embedding: 'folder' takes the first folder of its id; a .json file holds {id: class}.",
+            "Class of each embedding. folder: the first folder of its id. FILE: a .json file with {id: class}.",
             "folder|FILE",
         ),
     ] = "folder",
@@ -61,8 +64,8 @@ def fit(
         Path | None,
         option(
             KNOWN,
-            "Text file with the evaluation classes, one name a line. They and their subclasses are removed from the "
-            "base classes.",
+            "Text file with the evaluation classes, one name a line. These classes and their subclasses are removed "
+            "from the base classes.",
             "FILE",
         ),
     ] = None,
@@ -71,14 +74,16 @@ def fit(
     ] = False,
     family: Annotated[
         Literal["relation", "whitened", "plda", "metric", "cosine"],
-        option(RESULT, "Kind of similarity. relation takes minutes, all others seconds."),
+        option(RESULT, "Kind of similarity. The training of relation takes minutes, all others take seconds."),
     ] = "relation",
-    steps: Annotated[int, option(TRAINING, "Training steps; more may be worse.", min=1)] = 400,
+    steps: Annotated[
+        int, option(TRAINING, "Number of training steps. More steps may give a worse comparator.", min=1)
+    ] = 400,
     loss: Annotated[Literal["tanh", "cross_entropy"], option(TRAINING, "Loss function.")] = "tanh",
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Train a comparator on stored embeddings of labeled shapes: minutes on a CPU.
+    """Train a comparator on stored embeddings of labeled shapes. This takes minutes on a CPU.
 
     Writes DIR/comparator.safetensors, and DIR/registry.toml for `--method comparator`. If the training collapses (equal
     results for all pairs), an error is printed and no comparator is written.
@@ -94,14 +99,14 @@ def fit(
     if family == "relation":
         how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": reporter(steps)}
     for name, other in left_out.items():
-        print_note(f"excluded: {shown(name)}, because it is {shown(other)}")
+        print_note(f"excluded: {shown(name)}, because it overlaps with {shown(other)}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollapseWarning)  # printed step by step
+        warnings.simplefilter("ignore", CollapseWarning)  # `reporter` prints it
         made = fit_comparator(base, family, evaluation=_lines(exclude), **how)
     if made.card.get("collapsed"):
         raise InputError(
-            "the training has collapsed: the network gives the same result for all pairs. No comparator is written to "
-            f"{out}, only the state of the training. See the warning above for remedies"
+            "the training has collapsed: the network gives the same result for all pairs. Expected a network that "
+            f"separates classes; {out} has only the state of the training. Follow the warning above"
         )
     record = {**_record(_save(made, out), made), "left_out": left_out}
 
@@ -133,20 +138,20 @@ def convert(
     /,
     *,
     out: Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")],
-    network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Network of the features.")] = "resnet18",
+    network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Network of the image features.")] = "resnet18",
 ) -> None:
-    """Convert the published files of ReSeND to one .safetensors file, without executing code of these pickles.
+    """Convert the published files of ReSeND to one .safetensors file, without executing code in these pickle files.
 
     ReSeND compares photographs. For shapes, train a comparator with `fit`.
     """
     from openshape_ood.comparison.released import convert_released
 
     check_out("--out", out, (".safetensors",))
-    print_line(f"image encoder and comparator in {shown(convert_released(released, out, network))}")
+    print_line(f"image encoder and comparator are in {shown(convert_released(released, out, network))}")
 
 
 def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownClasses, dict[str, str]]:
-    """Base classes, and the excluded ones: class -> evaluation class that it belongs to."""
+    """Base classes, and the excluded classes: excluded class -> evaluation class that contains it."""
     import numpy as np
 
     from openshape_ood.comparison.vocabulary import overlaps
@@ -159,8 +164,8 @@ def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownC
     kept = np.array([name not in left_out for name in base.names])[base.labeled_examples()[1]]
     if not kept.any():
         raise InputError(
-            f"--exclude {exclude} removes all {len(base.names)} base classes. Expected some to be left. Give stores of "
-            "other classes"
+            f"--exclude {exclude} removes all {len(base.names)} base classes. Expected at least one that remains. Give "
+            "stores of other classes"
         )
     return base.subset(kept), left_out
 
@@ -190,7 +195,7 @@ def _labels(path: Path) -> Mapping[str, str]:
         ) from error
     if not isinstance(labels, dict) or not all(isinstance(name, str) for name in labels.values()):
         raise FileError(
-            f"--labels {path} holds other values than strings. Expected {{id: class}}. Correct it, or give --labels "
+            f"--labels {path} has values that are not strings. Expected {{id: class}}. Correct it, or give --labels "
             "folder"
         )
     return labels

@@ -20,8 +20,8 @@ from openshape_ood.shapes.failure import Failure
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDE = 100_000  # width of a file or a pipe, so that no line is folded
-SECONDS = 15  # between two progress lines, without a terminal
+WIDE = 100_000  # characters in a line of a file or a pipe, where lines are not folded
+SECONDS = 15  # interval of progress lines if the output is no terminal
 FOLDED = 16  # minimum width of a folded column
 STYLES = {
     **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
@@ -44,14 +44,14 @@ def console(stderr: bool = False) -> Console:
 
     class Quitting(Console):
         def on_broken_pipe(self) -> None:
-            raise  # the caught error, because rich calls this in its handler
+            raise  # re-raises the current error: rich calls this method in its exception handler
 
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Quitting(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
 
 
 def print_line(text: str, style: str = "") -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     console().print(text, style=style or None)
 
 
@@ -71,9 +71,9 @@ def warnings_as_notes(wording: Callable[[object], str] = str) -> Iterator[None]:
             print_note(f"warning: {words}", "yellow")
 
     with warnings.catch_warnings():
-        if not sys.warnoptions:  # no python -W, no PYTHONWARNINGS
+        if not sys.warnoptions:  # neither python -W nor PYTHONWARNINGS is set
             warnings.simplefilter("default", UserWarning)
-        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # the reader has warned about it, with its file name
+        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # the reader of the file has already warned
         warnings.showwarning = note
         yield
 
@@ -101,7 +101,7 @@ def finish(failures: Sequence[Failure], done: bool = True) -> None:
 
 
 def failed_line(file: str, reason: str) -> str:
-    """File name and reason of a failure; a reason that contains the name is not prefixed with it."""
+    """File name and reason of a failure. The name is left out if the reason contains it."""
     message, name = shown(" ".join(reason.split())), shown(file)
     return message if name in message else f"{name}: {message}"
 
@@ -183,7 +183,7 @@ class Bar:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Bar]:
-    """Progress bar on the standard error; lines of text if that is no terminal."""
+    """Progress bar on the standard error; lines of text if it is no terminal."""
     out = console(stderr=True)
     if not out.is_terminal or total < 2:
         yield Bar(what, total)

@@ -1,4 +1,4 @@
-"""openshape-ood discover: groups of novel shapes, with suggested names."""
+"""openshape-ood discover: group novel shapes and suggest names."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def discover(
     min_size: Annotated[int, option(GROUPS, "Minimum number of shapes in a group.", min=2)] = 5,
     accept: Annotated[
         list[str] | None,
-        option(GROUPS, "Add groups to the known classes under these names, then score again.", "GROUP=NAME..."),
+        option(GROUPS, "Add groups to the known classes with these names, then score again.", "GROUP=NAME..."),
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Save the known classes, with accepted groups: .safetensors.", "FILE", "--out", "-o"),
+        option(RESULT, "Save the known classes and the accepted groups to a .safetensors file.", "FILE", "--out", "-o"),
     ] = None,
     sheet: Annotated[
         Path | None, option(RESULT, "Picture with shapes of every group: .png, .svg or .pdf.", "FILE")
@@ -106,14 +106,16 @@ def discover(
     several = list(score_all(pipeline, inputs, inputs.failures, "scoring"))
     if not several:
         print_failures(inputs.failures)
-        raise InputError("no shape can be used. Expected one readable shape at least. See the failures above")
+        raise InputError("no shape can be used. Expected at least one readable shape. See the failures above")
     result = NoveltyResult.joined([scored.result for scored in several])
-    rows: Any = result.embeddings  # set in every result of a pipeline
+    rows: Any = result.embeddings  # never None in a result of a pipeline
     provenance, encoders = provenance_of(pipeline, inputs), pipeline.encoders
     if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
-        vocabulary = negative_words(encoders.text)  # the text encoder is available
+        vocabulary = negative_words(encoders.text)  # in these cases, the text encoder needs no download
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
-    with warnings.catch_warnings(record=True) as hardly_known:  # names that the text encoder was not trained with
+    with warnings.catch_warnings(
+        record=True
+    ) as hardly_known:  # warnings about names that the text encoder was not trained with
         warnings.simplefilter("always")
         groups = group(result, rows, vocabulary or None, text=encoders.text if vocabulary else None, **how)
     for warning in hardly_known if names else ():
@@ -132,7 +134,7 @@ def discover(
     if sheet is not None and groups.groups:
         record["sheet"] = _draw(sheet, groups, several, pipeline.reading, inputs.failures)
     if sheet is not None and not record["sheet"]:
-        print_note(f"{shown(sheet)} is not written: there is no group with drawable shapes", "yellow")
+        print_note(f"{shown(sheet)} is not written: no group has shapes that can be drawn", "yellow")
     record |= {"failed": failed_json(inputs.failures), "ignored": inputs.ignored}
     write(record, json, lambda: _print(groups, record, min_size, pipeline.threshold))
     named_ignored(inputs.ignored)
@@ -142,10 +144,10 @@ def discover(
 
 
 def _calibrated(pipeline: NoveltyPipeline, chosen: KnownOptions, failures: list[Failure]) -> NoveltyPipeline:
-    """The pipeline with a new threshold for its classes, if the shapes of the earlier threshold are available."""
+    """Pipeline with a new threshold for its classes, or without one if there are no calibration shapes."""
     from openshape_ood.synthetic.calibration import resolve
 
-    # generated shapes of other classes do not calibrate a class that cannot be generated
+    # a generated threshold is valid only if every class can be generated
     again = pipeline.threshold and pipeline.threshold.is_generated and all(map(resolve, pipeline.known.names))
     if chosen.calibrate or again:
         return chosen.decided(pipeline, None, failures, chosen.wanted.generated)
@@ -179,7 +181,7 @@ def _vocabulary(given: Sequence[str]) -> Sequence[str]:
 
 
 def _rescored(discovery: Discovery, accepted: Mapping[int, str], again: NoveltyResult) -> dict[str, Any]:
-    """Counts before and after adding the accepted groups."""
+    """Counts of novel shapes before and after adding the accepted groups."""
     novel, rows = again.is_novel, {group.number: group.rows for group in discovery.groups}
     groups = [
         {"group": number, "class": name, "size": len(rows[number]), "known_now": int((~novel[rows[number]]).sum())}
@@ -236,8 +238,8 @@ def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, thres
         print_line("the threshold was calibrated again for these classes")
     else:
         print_line(
-            "the earlier threshold was used. It was calibrated without the accepted classes, and is not saved with "
-            "them. Give --calibrate PATHS of known shapes for a new one"
+            "the earlier threshold was used. It was calibrated without the accepted classes, so it is not saved. Give "
+            "--calibrate PATHS of known shapes for a new threshold"
         )
     if record["out"]:
         print_line(f"known classes in {shown(record['out'])}")

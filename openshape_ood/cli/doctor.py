@@ -74,7 +74,7 @@ EXAMPLES = """
 @Parameter(name="*")
 @dataclass(frozen=True)
 class DoctorOptions(KnownOptions):
-    """The options of `KnownOptions` about known classes and encoder, without those about the decision."""
+    """Options of `KnownOptions` for known classes and encoder. Options of the decision are hidden."""
 
     method: Annotated[str | None, NOT_HERE] = None
     threshold: Annotated[str | None, NOT_HERE] = None
@@ -92,7 +92,7 @@ class DoctorOptions(KnownOptions):
 def doctor(
     files: Annotated[
         list[str] | None,
-        argument("Shapes to examine, in place of the installation: files, folders or patterns in quotes.", "FILES"),
+        argument("Shapes to report on instead of the installation: files, folders or patterns in quotes.", "FILES"),
     ] = None,
     /,
     *,
@@ -102,8 +102,8 @@ def doctor(
 ) -> None:
     """Report on the installation: packages, encoders that work offline, missing parts and how to get them.
 
-    With FILES, report on these instead: unit, spacing and colors. With known classes too, report the fraction of FILES
-    kept as known under each up axis. Exit code 1 if a problem is found.
+    With FILES, report on the files instead: unit, spacing and colors. With FILES and known classes, also report the
+    fraction of files classified as known for each up axis. The exit code is 1 if a problem is found.
 
     Without --network, the network is used only to fetch an encoder for known classes.
     """
@@ -170,7 +170,7 @@ def _cache_folders() -> dict[str, Path]:
     from openshape_ood.storage import hub_folder, own_folder
 
     names = {"downloads by address or by hand": "downloads", "stripped encoders": "encoders", "text embeddings": "text"}
-    # computed as by the Hub's client, which may not be installed
+    # the rule of huggingface_hub, which may not be installed
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     folders = {"downloads": Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub"))}
     with contextlib.suppress(FileError):  # no home folder; `_problems` reports it
@@ -180,9 +180,9 @@ def _cache_folders() -> dict[str, Path]:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files in a folder and its subfolders, without links: the Hub's cache links to one copy of a file."""
+    """Bytes of the files in a folder and its subfolders. Links do not count: the Hub's cache links to one copy."""
     total = 0
-    for place, _, names in os.walk(folder):  # skips a folder that was removed meanwhile
+    for place, _, names in os.walk(folder):  # a folder that is removed meanwhile is skipped
         for path in (Path(place, name) for name in names):
             with contextlib.suppress(OSError):
                 total += 0 if path.is_symlink() else path.stat().st_size
@@ -241,7 +241,10 @@ def _network() -> dict[str, Any]:
 
     url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     if not url.startswith(("http://", "https://")):
-        return {"ok": False, "message": f"HF_ENDPOINT is {url}; expected an address that begins with https://"}
+        return {
+            "ok": False,
+            "message": f"HF_ENDPOINT is {url}. Expected an address that begins with https://. Change the variable",
+        }
     try:
         # the scheme was checked above
         with urlopen(Request(url, method="HEAD"), timeout=NETWORK_SECONDS) as answer:  # noqa: S310
@@ -311,7 +314,7 @@ def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
 
 
 def examine_files(inputs: Inputs, chosen: DoctorOptions) -> dict[str, Any]:
-    """Report on shape files, in the form of --json. Without known classes, no up axis is searched."""
+    """Report on shape files, in the form of --json. Its up axis is found with known classes, else None."""
     from openshape_ood.shapes.batches import Reading, in_batches
     from openshape_ood.shapes.reading import stated_up
     from openshape_ood.shapes.shape import Shape
@@ -389,7 +392,7 @@ def _print_files(report: dict[str, Any], failures: Sequence[Failure]) -> None:
     rows = [_cells(row) for row in report["files"]]
     if rows:
         print_table(rows, COLUMNS, fold="file")
-        print_line(f"unit: {report['unit']}, if the shapes are objects in a room. Scores do not depend on the unit")
+        print_line(f"unit: {report['unit']}, if the shapes are objects in a room; scores do not depend on it")
     print_line(f"axis: {report['said_of_axis']}")
     if report["up_axis"]:
         kept, novelty = report["up_axis"]["kept"], report["up_axis"]["novelty"]

@@ -28,17 +28,24 @@ class DriftOptions:
 
     expected_novel: Annotated[
         float | None,
-        option(DRIFT, "Expected fraction of novel shapes: a second test of drift.", "SHARE", min=0, max=1),
+        option(
+            DRIFT,
+            "Expected fraction of novel shapes. A second drift test compares it with the fraction of verdicts 'novel'.",
+            "SHARE",
+            min=0,
+            max=1,
+        ),
     ] = None
     label: Annotated[
         tuple[int, Path] | None,
-        option(DRIFT, "Write N randomly drawn shapes to a .csv file; fill in its column `label`.", "N FILE"),
+        option(DRIFT, "Write the names of N random shapes to a .csv file. Then fill in its column `label`.", "N FILE"),
     ] = None
     labels: Annotated[
         Path | None,
         option(
             DRIFT,
-            "Read the labeled file: report the fraction of known shapes kept, and recalibrate the threshold.",
+            "The file of --label, with your labels. Reports the fraction of known shapes classified as known, and "
+            "recalibrates the threshold.",
             "FILE",
         ),
     ] = None
@@ -59,7 +66,7 @@ class DriftOptions:
         return None if self.labels is None else LabelSample.load(self.labels).complete()
 
     def tested(self, result: "NoveltyResult", labels: "LabelSample | None") -> "NoveltyResult":
-        """Result with expected fraction and labels, for its drift test. Writes the file of --label."""
+        """Result with the expected fraction and the labels for its drift test. Also writes the file of --label."""
         if self.label is not None:
             result.to_label(self.label[0]).save(self.label[1])
         return result.with_context(expected_novel=self.expected_novel, labels=labels)

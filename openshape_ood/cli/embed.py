@@ -28,7 +28,7 @@ EXAMPLES = """
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
 SHARDS = "Many shapes (--out DIR)"
-SHOWN = 20  # failures printed for a run into a folder; its table of errors has all
+SHOWN = 20  # printed failures of a run into a folder; the table of errors in the folder has all failures
 
 
 @options.examples(EXAMPLES)
@@ -47,8 +47,8 @@ def embed(
         Path,
         option(
             RESULT,
-            "Output: .safetensors, .npz, .parquet, or for many shapes a folder of Parquet files. A run into a folder "
-            "is resumable. Parquet needs pip install 'openshape-ood\\[parquet]'.",
+            "Output: a .safetensors, .npz or .parquet file, or for many shapes a folder of Parquet files. A run into a "
+            "folder is resumable. Parquet needs pip install 'openshape-ood\\[parquet]'.",
             "FILE|DIR",
             "--out",
             "-o",
@@ -66,15 +66,17 @@ def embed(
         str,
         option(
             SHARDS,
-            "local: this process. ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
+            "local: this process. ray: Ray tasks on this machine or on a cluster (pip install 'openshape-ood\\[ray]').",
             "NAME",
         ),
     ] = "local",
     address: Annotated[
-        str | None, option(SHARDS, "Ray cluster: auto, or an address for ray.init. Default: start Ray here.", "ADDRESS")
+        str | None,
+        option(SHARDS, "Ray cluster: auto, or an address for ray.init. Default: start Ray on this machine.", "ADDRESS"),
     ] = None,
     workers: Annotated[
-        int | None, option(SHARDS, "Parallel encoders, with ray. Default: one per GPU, else one per core.", min=1)
+        int | None,
+        option(SHARDS, "Number of parallel encoders, with ray. Default: one per GPU, else one per core.", min=1),
     ] = None,
     cpus: Annotated[float, option(SHARDS, "CPUs of each worker, with ray.", min=0.01)] = 1,
     gpus: Annotated[
@@ -87,16 +89,16 @@ def embed(
         str | None,
         option(
             SHARDS,
-            "Embed only part I of N (I from 0), for N independent processes, such as a Slurm array.",
+            "Embed only part I of N, counted from 0. Use it in N independent processes, such as a Slurm array.",
             "I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, option(SHARDS, "Retry the failures of earlier runs into this folder.", None, "--retry-failed")
+        bool, option(SHARDS, "Retry the shapes that failed in earlier runs into this folder.", None, "--retry-failed")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Embed shapes as unit vectors, with ids, paths and the checkpoint's hash."""
+    """Embed shapes: store unit vectors with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import File, each_once, list_items, named_ignored, nothing_found
     from openshape_ood.embedding_store.files import is_folder
@@ -118,7 +120,7 @@ def embed(
         raise InputError(nothing_found(files, listed.ignored))
     if not count:
         print_failures(listed.failures)
-        raise InputError("there is no shape to embed. Expected one readable input at least. See the failures above")
+        raise InputError("there is no shape to embed. Expected at least one readable input. See the failures above")
     if not folder:
         listed.items = each_once(listed.items)
         readers = 1 if readers is None and count <= MANY else readers

@@ -52,12 +52,12 @@ class Inputs:
         return [read_header(store).identity for store in self.stores]
 
     def as_json(self, done: str, count: int) -> dict[str, Any]:
-        """Summary of the files: `count` of them `done`, others failed or ignored."""
+        """Summary for JSON: failed and ignored files, and counts. done: name of the count of usable files."""
         counts = {done: count, "failed": len(self.failures), "ignored": len(self.ignored)}
         return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
     def with_stored_files(self) -> Inputs:
-        """Copy with the source files of stored embeddings. Missing files are reported when they are read."""
+        """Copy with the source files of stored embeddings added to `files`, even if they do not exist."""
         from openshape_ood.embedding_store import read_embeddings
 
         files = [
@@ -84,7 +84,7 @@ def find_files(given: Iterable[str | Path]) -> Inputs:
             _expand(path, inputs)
         elif _suffix(path) in SIDE_FILES and os.path.isfile(path):
             inputs.ignored.append(path)
-        else:  # a missing file, or no shape, is reported when it is read
+        else:  # the reader reports missing files and files that are no shapes
             inputs.files.append(File(path, os.path.basename(path)))
     inputs.files = each_once(inputs.files)
     return inputs
@@ -105,7 +105,7 @@ def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
 
 
 def read_text(option: str, path: Path) -> str:
-    """Text of a small file that an option names."""
+    """Text of a small file, which is the value of `option`."""
     from openshape_ood.storage import read_regular
 
     try:
@@ -120,7 +120,7 @@ def named_ignored(ignored: Sequence[str]) -> None:
     links = [path for path in ignored if os.path.isdir(path)]
     for why, paths in (
         ("because they are no shapes", [path for path in ignored if path not in links]),
-        ("because they are links to folders; give the folders themselves", links),
+        ("because they are links to folders (give the folders themselves)", links),
     ):
         if paths:
             more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
@@ -130,10 +130,11 @@ def named_ignored(ignored: Sequence[str]) -> None:
 def _expand(pattern: str, inputs: Inputs) -> None:
     matches = sorted(glob.glob(pattern, recursive=True))
     if not matches:
-        inputs.failures.append(Failure(pattern, "no file matches this pattern"))
+        reason = "no file matches this pattern. Expected at least one file. Check the pattern"
+        inputs.failures.append(Failure(pattern, reason))
     for path in matches:
         if os.path.isdir(path):
-            if "**" not in pattern:  # `**` has matched the files in it already
+            if "**" not in pattern:  # `**` has already matched the files in this folder
                 _search(path, inputs)
         else:
             _take(path, os.path.basename(path), inputs)
@@ -180,8 +181,8 @@ def each_once(files: Iterable[Named]) -> list[Named]:
 class Listed:
     """Inputs of a job.
 
-    items: shapes in the given order; every loop reads lists anew. ignored: files that are no shapes. failures: missing
-    inputs.
+    items: shapes in the given order; lists are read again for every loop. ignored: files that are no shapes.
+    failures: missing inputs.
     """
 
     items: Iterable[Item] = ()
@@ -205,7 +206,7 @@ class _Chained:
 def list_items(given: Iterable[str]) -> Listed:
     """Shapes with ids. An id is the path relative to the searched folder, or to the fixed part of a pattern.
 
-    An id does not depend on the other arguments, so that a resumed run recognizes its shapes.
+    An id does not depend on other arguments. Therefore, a resumed run recognizes its shapes.
     """
     from openshape_ood.embedding_store.jobs import Item, ShapeList, is_list
 
@@ -221,12 +222,14 @@ def list_items(given: Iterable[str]) -> Listed:
         sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in inputs.files])
         listed.ignored += inputs.ignored
         listed.failures += inputs.failures
-        listed.failures += [Failure(store, "it holds embeddings; expected shapes") for store in inputs.stores]
+        listed.failures += [
+            Failure(store, "it holds embeddings. Expected shapes. Give shape files") for store in inputs.stores
+        ]
     return listed
 
 
 def _root(word: str) -> str:
-    """Folder that ids are relative to.
+    """Folder to which ids are relative.
 
     >>> _root("scans/*/mesh.ply"), _root("scans/**/*.glb"), _root("chair.ply")
     ('scans', 'scans', '')

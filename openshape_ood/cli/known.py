@@ -44,15 +44,15 @@ def save(
     chosen: OneAxisOptions = OneAxisOptions(),
     marks: MarksOptions = MarksOptions(),
     patches: Annotated[
-        bool, option(KNOWN, "Also save the examples' patches, as memory bank for `localize`.", None, "--patches")
+        bool, option(KNOWN, "Also save the examples' patches: the memory bank of `localize`.", None, "--patches")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Save known classes in a file: names, examples, their patches and, if requested, a threshold.
+    """Save known classes in a file: names, examples, patches of the examples and, if requested, a threshold.
 
-    The threshold is for one method. Commands with this file as --known-file then give verdicts. With --false-points or
-    --false-regions, a threshold of maps is saved too, for `localize`. With --known-file, the classes of that file are
-    included.
+    A saved threshold is valid for one method. Commands that read the file with --known-file then give verdicts. With
+    --false-points or --false-regions, a point threshold for `localize` is saved too. --known-file adds the classes of
+    an earlier file.
     """
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import Inputs
@@ -60,14 +60,12 @@ def save(
     check_out("--out", out, SUFFIXES)
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
-        raise InputError(
-            "--patches was given without example files. Expected shapes, to save their patches. Give --examples FOLDER"
-        )
+        raise InputError("--patches was given without example files. Expected example shapes. Give --examples FOLDER")
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
         raise InputError(
-            "--false-points or --false-regions was given without patches. Expected patches, which `localize` compares. "
-            "Give --patches"
+            "--false-points or --false-regions was given without patches. Expected patches, because the threshold is "
+            "for maps of patches. Give --patches"
         )
     inputs, decide = Inputs(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
     pipeline = chosen.pipeline(inputs, patches="local" if patches else None, decide=decide)
@@ -82,7 +80,7 @@ def save(
 
 @options.command(app, "join")
 def join(files: Saved, /, *, out: Out, json: options.Json = False) -> None:
-    """Join files of known classes of one encoder. All files must have the same contents: examples, names, or both.
+    """Join files of known classes of one encoder. All files must have the same kind of data: examples, names, or both.
 
     The joined file has no threshold, because a threshold belongs to one set of classes. `known save --known-file FILE
     --calibrate PATHS` adds one.
@@ -153,4 +151,4 @@ def _print(path: Path, known: KnownClasses) -> None:
     else:
         print_line(f"{words(known.threshold)}{f' by {_method(known)}' if _method(known) else ''}")
     if known.marks is not None:
-        print_line(f"for maps: {shown(known.marks.describe())}")
+        print_line(f"for points of maps: {shown(known.marks.describe())}")

@@ -66,7 +66,8 @@ class KnownOptions(Decision):
     ] = None
     checkpoint: options.CheckpointFile = None
     text_checkpoint: Annotated[
-        Path | None, option(ENCODER, "Your file with the text encoder's weights, which names need.", "FILE")
+        Path | None,
+        option(ENCODER, "Your file with the text encoder's weights. Class names need a text encoder.", "FILE"),
     ] = None
     up: options.UpOrAuto = "file"
     num_samples: options.NumSamples = 1
@@ -76,7 +77,7 @@ class KnownOptions(Decision):
     readers: options.Readers = None
 
     auto: ClassVar[bool] = True  # True if --up auto is permitted
-    of_scans: ClassVar[bool] = False  # True if --known-up also applies to --calibrate, and --up to the scan only
+    of_scans: ClassVar[bool] = False  # True if --up applies to the scan only, and --known-up also to --calibrate
 
     @cached_property
     def wanted(self) -> "RequestedClasses":
@@ -104,8 +105,8 @@ class KnownOptions(Decision):
     def pipeline(self, inputs: "Inputs", *, patches: str | None = None, decide: bool = True) -> "NoveltyPipeline":
         """Pipeline of these options: known classes, method, encoder, up axis and threshold.
 
-        inputs: the shapes to score; unusable examples are added to its failures. patches: stage of the saved patches,
-        or None. decide: False for no threshold.
+        inputs: the shapes to score; unusable examples are added to its failures. patches: encoder stage of
+        the patches to save, or None. decide: False for a pipeline without threshold.
         """
         from openshape_ood.cli.axes import with_axis
         from openshape_ood.cli.classes import build
@@ -124,14 +125,14 @@ class KnownOptions(Decision):
         chosen = method or find_method(default_method(known))
         how: dict[str, Any] = {"up": reading.up, "silent": reading.silent, "readers": self.readers, "errors": "skip"}
         pipeline = NoveltyPipeline(known, chosen, encoders, **how, **reading.settings)
-        if not inputs.files:  # otherwise `Encoders` has checked that all encoders fit
+        if not inputs.files:  # with files, `Encoders` has already checked that all encoders fit
             for identity in stored:
                 known.check_fits(identity)
         pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, inputs.files)
         return self.decided(pipeline, given, inputs.failures, wanted.generated) if decide else pipeline
 
     def readings(self, points: int) -> "tuple[Reading, Reading]":
-        """Settings for reading: first of the shapes and the calibration shapes, then of the examples."""
+        """Two settings for reading: one for shapes and calibration shapes, one for examples."""
         from openshape_ood.shapes.batches import AUTO, Reading
 
         reading = Reading(points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)

@@ -42,8 +42,8 @@ class LocalizeOptions(KnownOptions):
         Literal["models", "scans"] | None,
         option(
             KNOWN,
-            "Use generated shapes as examples of the names in --known, which must be generated categories. Choose the "
-            "kind of your shapes: whole models, or scans.",
+            "Generate the examples of the names in --known. Every name must be a generated category. Choose the kind "
+            "of your shapes: whole models, or scans.",
         ),
     ] = None
 
@@ -84,15 +84,19 @@ def localize(
             "FILE",
         ),
     ] = None,
-    color: Annotated[Literal["novelty", "class"], option(RESULT, "Meaning of the colors.")] = "novelty",
+    color: Annotated[
+        Literal["novelty", "class"], option(RESULT, "Color points by novelty or by nearest class.")
+    ] = "novelty",
     json: options.Json = False,
 ) -> None:
     """Locate novel parts of shapes: novelty and nearest class of each point.
 
-    With example shapes, patches are compared with patches of the examples, which `openshape-ood known save --patches`
-    saves. With names alone, patches are compared with the names, which is much less precise. The novelty of the whole
-    shape is reported too, as by `score`. Points above the threshold of points are marked. This threshold comes from the
-    examples' patches. With --false-points or --false-regions it comes from the shapes of --calibrate, with a guarantee.
+    With example shapes, each patch of a shape is compared with the patches of the examples. With names alone, patches
+    are compared with the names, which is much less precise. `openshape-ood known save --patches` saves the patches of
+    examples for later runs. The novelty of the whole shape is reported too.
+
+    Points with a novelty above the point threshold are marked. By default, this threshold comes from the examples'
+    patches. With --false-points or --false-regions, it comes from the shapes of --calibrate, and has a guarantee.
     """
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
@@ -162,7 +166,7 @@ def localize(
 
 
 def _as_stored(inputs: Inputs, up: str) -> str:
-    """Up axis of stored embeddings for --up file, if all inputs are embeddings with one axis; else the given axis."""
+    """Up axis for the pipeline. With --up file and only stored embeddings of one axis: this axis. Otherwise: `up`."""
     from openshape_ood.embedding_store import read_header
 
     axes = {read_header(store).provenance.up for store in inputs.stores}

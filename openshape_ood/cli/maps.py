@@ -14,10 +14,10 @@ from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
 from openshape_ood.novelty_map.places import coordinate
 
-PEAK = 0.2  # fraction of the points that counts as the most novel part
-SMALLEST = 100  # a region has more than 1 / SMALLEST of the points
-LISTED = 5  # regions printed
-KEPT = 200  # maps kept: 100 MB, and still a report that a browser can open
+PEAK = 0.2  # fraction of the points that form the most novel part
+SMALLEST = 100  # a region has more than 1 / SMALLEST of all points
+LISTED = 5  # maximum number of printed regions
+KEPT = 200  # maximum number of maps in memory and in the report: 100 MB, and a page that browsers can open
 TABLE = ("nearest class", "share of points")
 RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel")
 
@@ -29,7 +29,7 @@ class Localized:
     rows: list[dict[str, Any]] = field(default_factory=list)
     maps: dict[str, NoveltyMap] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
-    like: NoveltyMap | None = None  # one of the maps, for settings that all maps share
+    like: NoveltyMap | None = None  # any of the maps, because all have the same settings
 
     def add(self, files: list[File], result: NoveltyResult, maps: list[NoveltyMap]) -> None:
         for row, novelty_map in zip(records(Scored(files, result)), maps, strict=True):
@@ -41,7 +41,7 @@ class Localized:
         self.files += files
 
     def record(self, pipeline: NoveltyPipeline, inputs: Inputs, more: dict[str, Any]) -> dict[str, Any]:
-        """Record for --json. Its threshold and baseline apply to points; `whole` applies to whole shapes."""
+        """Record for --json. `threshold` and `baseline` apply to points; `whole` applies to whole shapes."""
         like, whole = self.like, as_json(pipeline, pipeline.provenance)
         return {
             "provenance": like and {**like.provenance.as_json(), "up": pipeline.up},
@@ -92,9 +92,9 @@ def print_maps(done: Localized, record: dict[str, Any], pipeline: NoveltyPipelin
     else:
         rows = [{**row, "beyond": _beyond(row["map"]), "most novel": _where(row["map"])} for row in done.rows]
         print_table(rows, [name for name in RANKED if rows[0][name] is not None], fold="file")
-        untold = sum(not row["map"]["tells"] for row in rows)
-        if untold:
-            print_line(f"{untold} of {len(rows)} maps do not locate novelty: {UNTOLD}")
+        unclear = sum(not row["map"]["tells"] for row in rows)
+        if unclear:
+            print_line(f"{unclear} of {len(rows)} maps do not locate novelty: {UNTOLD}")
         if record["threshold"] is not None:
             limit = record["threshold"]
             print_line(f"beyond: fraction of points with a novelty above {limit['value']:.3f}{which(limit)}")

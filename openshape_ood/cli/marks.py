@@ -28,8 +28,8 @@ class MarksOptions:
         float | None,
         option(
             DECISION,
-            "Guarantee for maps: on average, at most this fraction of a known, undamaged shape is marked. 0.01 needs "
-            "99 calibration shapes.",
+            "Guarantee for maps: on average, at most this fraction of a known, undamaged shape is marked as novel. "
+            "0.01 needs 99 calibration shapes.",
             "SHARE",
         ),
     ] = None
@@ -37,8 +37,8 @@ class MarksOptions:
         float | None,
         option(
             DECISION,
-            "Alternative guarantee: at most this fraction of known, undamaged shapes has a marked region. 0.05 "
-            "needs 19 calibration shapes.",
+            "Alternative guarantee: at most this fraction of known, undamaged shapes has a region marked as novel. "
+            "0.05 needs 19 calibration shapes.",
             "SHARE",
         ),
     ] = None
@@ -46,8 +46,8 @@ class MarksOptions:
         float,
         option(
             DECISION,
-            "With --false-points: mark at most this fraction of a shape. 0.5 halves the number of calibration shapes "
-            "needed.",
+            "With --false-points: maximum fraction of a shape that is marked. 0.5 halves the number of calibration "
+            "shapes needed.",
             "SHARE",
         ),
     ] = 1.0

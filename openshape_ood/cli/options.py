@@ -23,7 +23,7 @@ def option(
     completer: Callable[[], list[str]] | None = None,
     negative: str | None = None,
 ) -> Parameter:
-    """Option in a panel of the help. Without flags, the parameter's name is used.
+    """Option in a panel of the help. Without flags, the option is named after the parameter.
 
     metavar: if it contains "...", the option takes all words up to the next option. completer: function that returns
     the words offered by shell completion.
@@ -91,7 +91,7 @@ def _shown(examples: str) -> str:
 
 
 def split_names(names: Sequence[str] | None) -> list[str]:
-    """Split words at commas. A blank word stays, so that validation of names refuses it."""
+    """Split words at commas. Blank words are kept, because the validation of names refuses them."""
     return [part.strip() for name in names or () for part in name.split(",") if part.strip() or not name.strip()]
 
 
@@ -114,14 +114,16 @@ def up_names() -> list[str]:
 Files = Annotated[
     list[str],
     argument(
-        "Shape files, folders (searched recursively) or patterns in quotes, such as 'scans/*.ply'. Or stored "
-        "embeddings: .npz, .parquet, .safetensors or a folder.",
+        "Shape files, folders (searched recursively) or patterns in quotes, such as 'scans/*.ply'. Stored embeddings "
+        "are also accepted: .npz, .parquet, .safetensors or a folder.",
         "FILES",
     ),
 ]
 Names = Annotated[
     list[str] | None,
-    option(KNOWN, "Names of known classes, as words or with commas: --known chair sofa 'night stand'.", "NAME..."),
+    option(
+        KNOWN, "Names of known classes, separated by spaces or commas: --known chair sofa 'night stand'.", "NAME..."
+    ),
 ]
 KnownFiles = Annotated[
     list[Path] | None,
@@ -137,27 +139,29 @@ MODEL = (
 )
 Model = Annotated[str, option(ENCODER, f"{MODEL}.", "NAME", "--model", "-m", completer=checkpoint_names)]
 CheckpointFile = Annotated[Path | None, option(ENCODER, "Your file with the encoder's weights.", "FILE")]
-_UP = "Up axis: y, z or x, or -y, -z, -x if the axis points down. 'file': the axis stated by each file, else y"
+_UP = "Up axis: y, z or x, or -y, -z, -x if the axis points down. 'file': the axis that each file states, else y"
 Up = Annotated[str, option(ENCODER, f"{_UP}.", "AXIS", completer=up_names)]
 UpOrAuto = Annotated[
     str,
     option(
         ENCODER,
-        f"{_UP}. 'auto': for files without a stated axis, the axis that fits the known classes best.",
+        f"{_UP}. 'auto': as 'file', but if no axis is stated, the axis that fits the known classes best.",
         "AXIS",
         completer=lambda: [*up_names(), "auto"],
     ),
 ]
-NumSamples = Annotated[int, option(ENCODER, "Random samplings of each shape whose embeddings are averaged.", min=1)]
+NumSamples = Annotated[
+    int, option(ENCODER, "Number of random samplings of each shape. Their embeddings are averaged.", min=1)
+]
 Seed = Annotated[int, option(ENCODER, "Random seed.", min=0)]
 Device = Annotated[str | None, option(ENCODER, "cpu, cuda or mps. Default: the best available.", "NAME")]
-BatchSize = Annotated[int, option(ENCODER, "Shapes encoded at once.", min=1)]
+BatchSize = Annotated[int, option(ENCODER, "Number of shapes encoded at once.", min=1)]
 Readers = Annotated[
     int | None,
     option(
         ENCODER,
-        "Processes that read files while the encoder works. Default: by the number of files. 0: read in this process, "
-        "without limits of time and memory.",
+        "Number of processes that read files while the encoder works. Default: depends on the number of files. 0: this "
+        "process reads the files, without limits of time and memory.",
         "N",
         min=0,
     ),

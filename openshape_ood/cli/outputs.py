@@ -17,17 +17,19 @@ DRAWN = (".png", ".svg", ".pdf")
 
 
 def check_out(option: str, path: Path | None, suffixes: Sequence[str], out: Path | None = None) -> None:
-    """Raise `InputError` if a file cannot be written. out: a folder that the command creates first."""
+    """Raise `InputError` if a file cannot be written. out: output folder, which may not exist yet."""
     if path is None:
         return
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
+        raise InputError(f"{option} is {path}. Expected a name that ends in {' or '.join(suffixes)}. Change it")
     if out is not None and path.expanduser().parent == out.expanduser():
         return
     if not path.expanduser().parent.is_dir():
-        raise InputError(f"{option} is {path}; there is no folder {path.parent}")
+        raise InputError(f"{option} is {path}. Expected an existing folder {path.parent}. Create the folder")
     if not os.access(path.expanduser().parent, os.W_OK):
-        raise InputError(f"{option} is {path}; the folder {path.parent} is not writable")
+        raise InputError(
+            f"{option} is {path}, but {path.parent} is not writable. Expected a writable folder. Give another path"
+        )
 
 
 def check_empty(option: str, folder: Path | None) -> None:
@@ -53,13 +55,13 @@ def drawn_by(path: Path | None) -> str:
 def can_draw() -> bool:
     """True if pictures can be drawn; otherwise prints how to install the missing package."""
     if find_spec("matplotlib") is None:
-        print_note("no pictures: these need pip install 'openshape-ood[plots]'", "yellow")
+        print_note("no pictures: they need pip install 'openshape-ood[plots]'", "yellow")
         return False
     return True
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """CSV of some columns of records; missing values are empty, and formulas are escaped by `storage.csv_cell`."""
+    """CSV of some columns of records; missing values are empty cells, and `storage.csv_cell` escapes formulas."""
     from openshape_ood.storage import csv_cell
 
     buffer = io.StringIO()
@@ -70,7 +72,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def save_table(path: Path, record: Any, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Write some columns of rows to a .csv file, or the whole record to a .json file."""
+    """Write some columns of rows to a .csv path, or the whole record to a .json path."""
     from openshape_ood.storage import save_whole
 
     content = as_json(record) if path.suffix.lower() == ".json" else csv_text(columns, rows)

@@ -27,7 +27,7 @@ EXAMPLES = """
   openshape-ood relevancy room.jpg --names chair lamp --known chair --out found
 """
 NAMES = ("chair", "table", "sofa", "bed", "lamp")  # objects of the generated room
-SIZE = (336, 448)  # height and width of its picture in pixels
+SIZE = (336, 448)  # height and width of the generated image in pixels
 COLUMNS = ("name", "peak", "row", "column", "mean", "share_above_half")
 
 
@@ -40,21 +40,21 @@ def preset_names() -> list[str]:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ClipOptions:
-    """Options of CLIP, the image encoder."""
+    """Options of the image encoder, CLIP."""
 
     preset: Annotated[
         str,
         option(
             ENCODER,
-            "ours: four scales, each with five jittered copies and their mirror images. chefer_et_al: one scale. "
-            "quick: four scales without copies.",
+            "Scales of the image tiles. ours: four, each with five jittered copies and their mirror images. "
+            "chefer_et_al: one. quick: four, without copies.",
             "NAME",
             completer=preset_names,
         ),
     ] = "quick"
-    model: Annotated[str, option(ENCODER, "A ViT of open_clip, such as ViT-B-16.", "NAME", "--model", "-m")] = (
-        "ViT-B-32"
-    )
+    model: Annotated[
+        str, option(ENCODER, "CLIP network: a ViT of open_clip, such as ViT-B-16.", "NAME", "--model", "-m")
+    ] = "ViT-B-32"
     pretrained: Annotated[str, option(ENCODER, "Name of CLIP's weights in open_clip.", "TAG")] = "openai"
     checkpoint: Annotated[Path | None, option(ENCODER, "Your file with CLIP's weights.", "FILE")] = None
 
@@ -79,13 +79,13 @@ def relevancy(
     /,
     *,
     names: Annotated[
-        list[str] | None, option(RESULT, "Names to look for: --names lamp 'brown chair'.", "NAME...")
+        list[str] | None, option(RESULT, "Names to locate: --names lamp 'brown chair'.", "NAME...")
     ] = None,
     prompts: Annotated[
         list[str] | None,
         option(
             RESULT,
-            "Sentences with {} in place of the name. Default: 'a photograph of a {} in a home.'",
+            "Prompt templates, with {} in place of the name. Default: 'a photograph of a {} in a home.'",
             "SENTENCE...",
         ),
     ] = None,
@@ -95,14 +95,16 @@ def relevancy(
     ] = None,
     known: Annotated[
         list[str] | None,
-        option(RESULT, "Known names among --names. Also writes a novelty map of the rest of the image.", "NAME..."),
+        option(
+            RESULT, "Known names among --names. Also writes novelty.png, a map of the parts without one.", "NAME..."
+        ),
     ] = None,
-    legacy: Annotated[bool, option(RESULT, "Exact behavior of the published code.", None, "--legacy")] = False,
+    legacy: Annotated[bool, option(RESULT, "Behave exactly as the published code.", None, "--legacy")] = False,
     out: Annotated[
         Path | None,
         option(
             RESULT,
-            "Output folder of relevancies.npz and, with the extra \\[plots], relevancies.png.",
+            "Output folder for relevancies.npz and, with the extra \\[plots], relevancies.png.",
             "FOLDER",
             "--out",
             "-o",
@@ -111,13 +113,13 @@ def relevancy(
     clip: ClipOptions = ClipOptions(),
     first_block: Annotated[
         int | None,
-        option(ENCODER, "First block of the attention rollout, from 0. Default: only the last block.", "N", min=0),
+        option(ENCODER, "First block of the attention rollout, counted from 0. Default: the last block.", "N", min=0),
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Locate names in an image, by CLIP's attention times gradient in tiles of several sizes."""
+    """Locate names in an image, by gradient-weighted attention of CLIP in tiles of several sizes."""
     from openshape_ood.encoders.text.encoder import clean_names
     from openshape_ood.shapes.pictures import load_picture
     from openshape_ood.views.relevancy.tiling import find_preset
@@ -147,8 +149,8 @@ def relevancy(
 
     def show() -> None:
         print_table(affinities.rows(), COLUMNS)
-        own = f" with the weights {shown(clip.checkpoint)}" if clip.checkpoint else ""
-        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}{own}"
+        weights = f" with the weights {shown(clip.checkpoint)}" if clip.checkpoint else ""
+        made = f"preset {clip.preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}{weights}"
         print_line(f"{shown(image or 'generated room')}: {width} x {height} pixels, {made}")
         print_written(written)
 
@@ -156,7 +158,7 @@ def relevancy(
 
 
 def _generated(seed: int) -> np.ndarray:
-    """Color image (h, w, 3) of a generated room with six objects, whose classes are from `NAMES`."""
+    """Color image (h, w, 3) of a generated room with six objects of the classes in `NAMES`."""
     from openshape_ood.synthetic.views import room_view
 
     made = room_view(seed, categories=NAMES, objects=6, size=SIZE)

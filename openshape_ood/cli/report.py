@@ -23,7 +23,7 @@ from openshape_ood.storage import save_whole
 
 TITLE = "What is new here, and where"
 INCHES, DPI = 3.0, 120
-COLORS = 64  # palette of a picture, which reduces its size to a third
+COLORS = 64  # number of colors of a picture, which reduces the file to a third of its size
 LISTED = 3  # regions listed for a shape
 # content security policy: the page loads no other resource
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -32,7 +32,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 def write_report(
     path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str
 ) -> Path:
-    """Write the report. maps: file -> map, for shapes with a picture. Raises `FileError` if it cannot be written."""
+    """Write the report. maps: file -> map, for shapes with a picture. Raises `FileError` if writing fails."""
     drawn = [row for row in record["shapes"] if row["file"] in maps]
     rest = [row for row in record["shapes"] if row["file"] not in maps]
     cards = (_card(i, row, maps[row["file"]]) for i, row in enumerate(drawn, 1))
@@ -58,7 +58,7 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
     counts = verdict_counts([row["verdict"] for row in rows])
     yield f"<h1>{TITLE}</h1>"
     verdicts = f"<b>{counts}</b>" if threshold else "no verdict without a threshold"
-    yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
+    yield f'<p class="counts">{len(rows)} shapes: {verdicts}</p>'
     yield f"<p>Known classes: {text(', '.join(record['classes']))}</p>"
     ups = " and ".join(sorted({row["up"] for row in rows}))
     name = provenance["identity"]["checkpoint"]
@@ -70,9 +70,9 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
     )
     if warning:
         yield f'<p class="warn">{text(warning)}</p>'
-    untold = sum(not row["map"]["tells"] for row in rows)
-    if untold:
-        yield f'<p class="warn"><b>{untold} of {len(rows)} maps do not locate novelty</b>: {UNTOLD}</p>'
+    unclear = sum(not row["map"]["tells"] for row in rows)
+    if unclear:
+        yield f'<p class="warn"><b>{unclear} of {len(rows)} maps do not locate novelty</b>: {UNTOLD}</p>'
 
 
 def _legend(record: Mapping[str, Any]) -> Iterator[str]:
@@ -86,8 +86,8 @@ def _legend(record: Mapping[str, Any]) -> Iterator[str]:
         low, limit = record["baseline"], record["threshold"]["value"]
         legend = (
             f"Gray: the median novelty of the examples' points ({low:.3f}) or less. Orange: the threshold of points, "
-            f"{limit:.3f}{text(which(record['threshold']))}. Dark red: twice as far from gray ({2 * limit - low:.3f}) "
-            "or more."
+            f"{limit:.3f}{text(which(record['threshold']))}. Dark red: {2 * limit - low:.3f} or more, "
+            "twice as far above gray as the threshold."
         )
     yield (
         f'<figure><div class="ramp" style="background: linear-gradient(90deg, {stops})"></div>'
@@ -125,7 +125,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 def _region(region: Mapping[str, Any], points: int) -> str:
     return (
-        f"{region['points'] / points:.0%} of it: {region_place(region)}; novelty {region['novelty']:.3f}, "
+        f"{region['points'] / points:.0%} of the points: {region_place(region)}; novelty {region['novelty']:.3f}, "
         f"nearest to {text(region['nearest'])}{p_words(region)}"
     )
 
@@ -143,7 +143,7 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
 
 
 def failures(record: Mapping[str, Any]) -> Iterator[str]:
-    """HTML list of the files that could not be used, from `failed` of a record."""
+    """HTML list of the unusable files, which are in the record under `failed`."""
     if record["failed"]:
         lines = "".join(f"<li>{escape(failed_line(one['file'], one['reason']))}</li>" for one in record["failed"])
         yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"

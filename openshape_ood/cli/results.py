@@ -1,4 +1,4 @@
-"""Application of a pipeline to files and stored embeddings: results in batches, and their JSON."""
+"""Scoring of files and stored embeddings with a pipeline: results in batches, and their JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from openshape_ood.embedding_store import read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.novelty import Failure, NoveltyPipeline, NoveltyResult
 
-STORED_AT_ONCE = 8192  # rows of stored embeddings
+STORED_AT_ONCE = 8192  # stored embeddings scored at once
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Files and their result. stored: True if the rows are stored embeddings."""
+    """Files and their result. stored: True for stored embeddings."""
 
     files: list[File]
     result: NoveltyResult
@@ -45,7 +45,7 @@ def score_all(pipeline: NoveltyPipeline, inputs: Inputs, failures: list[Failure]
 
 
 def provenance_of(pipeline: NoveltyPipeline, inputs: Inputs) -> Provenance:
-    """Provenance of the results. Without files: the first stored embeddings' provenance."""
+    """Provenance of the results. Without files: the provenance of the first stored embeddings."""
     if inputs.files or not inputs.stores:
         return pipeline.provenance
     return replace(read_header(inputs.stores[0]).provenance, method=pipeline.method.name)
@@ -61,13 +61,13 @@ def as_json(pipeline: NoveltyPipeline, provenance: Provenance) -> dict[str, Any]
 
 
 def records(scored: Scored) -> list[dict[str, Any]]:
-    """JSON of each shape of a batch."""
+    """JSON of each shape in a batch."""
     rows = [
         {"file": file.path, "id": file.id, **row}
         for file, row in zip(scored.files, scored.result.records(), strict=True)
     ]
     for row in rows:
-        del row["shape"]  # equal to its file
+        del row["shape"]  # the same as row["file"]
         row["up"] = row.pop("up")
     return rows
 
@@ -78,7 +78,7 @@ def summary(result: NoveltyResult) -> NoveltyResult:
 
 
 def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set[str]) -> None:
-    """Print a note on options that have no effect on stored embeddings. ups: axes their shapes were read with."""
+    """Print a note on options that have no effect on stored embeddings. ups: up axes of their shapes."""
     options = {
         "up": (pipeline.up, {"file"}, made.up, ups),
         "num-samples": (pipeline.num_samples, {1}, made.num_samples, {made.num_samples}),

@@ -1,4 +1,4 @@
-"""openshape-ood scene: find the objects of a scan, and name each or call it new."""
+"""openshape-ood scene: find the objects of a scan, and classify each as a known class or as new."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLES = """
 """
 SCAN = "Scan"
 SETTING = re.compile(r"\b(unit|up)='(-?\w+)'")  # arguments of load_scene in its messages
-FOREIGN = ("bicycle", "guitar", "toilet")  # the first one that is not known is put into a generated room
+FOREIGN = ("bicycle", "guitar", "toilet")  # a generated room has the first one that is not a known class
 COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "stability", "points", "size", "center", "nearest")
 
 
@@ -87,15 +87,15 @@ def scene(
         Path | None,
         option(
             RESULT,
-            "Write the points of each object to a new folder, in subfolders by name. Use them for --calibrate or, once "
-            "you have checked the names, for --examples.",
+            "Write the points of each object to a new folder, with one subfolder per name. The files are input for "
+            "--calibrate. After you have checked the names, they are also input for --examples.",
             "FOLDER",
         ),
     ] = None,
     out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
-    """Find the objects of a scan, and name each or call it new."""
+    """Find the objects of a scan, and classify each as a known class or as new."""
     from openshape_ood.cli.drift import print_drift, recalibrated
     from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scenes import score_scene
@@ -104,13 +104,13 @@ def scene(
     labels = drift.read()
     if size_weight and (chosen.calibrate or chosen.threshold or chosen.coverage is not None):
         raise InputError(
-            "--size-weight was given with --threshold, --calibrate or --coverage. Expected one of the two, because "
-            "thresholds ignore sizes. Leave --size-weight out, or the other options"
+            "--size-weight was given with --threshold, --calibrate or --coverage. Expected only one of them, "
+            "because thresholds ignore sizes. Leave --size-weight out, or the other options"
         )
     if file is None and (unit, chosen.up) != ("file", "file"):
         raise InputError(
-            "--unit or --up was given without FILE. A generated room is in meters, with z up. Give FILE, or leave "
-            "these options out"
+            "--unit or --up was given without FILE. Expected a file, because a generated room is in meters with z up. "
+            "Give FILE, or leave these options out"
         )
     check_empty("--export", export)
     names, inputs = list(chosen.wanted.examples), Inputs()
@@ -123,7 +123,7 @@ def scene(
         proposals=proposals,
         most=most,
     )
-    # tested with the threshold before recalibration: the labels show which fraction it kept
+    # the drift test uses the threshold before recalibration: the labels show the fraction that it kept
     tested = drift.tested(
         result.result if labels is None else replace(result.result, threshold=pipeline.threshold), labels
     )
@@ -154,7 +154,7 @@ def loaded_scan(file: Path, up: str, unit: str) -> Scene:
 
 
 def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipeline) -> None:
-    """Print notes on assumed axes: of known shapes, and of the scan if the threshold is from another axis."""
+    """Print notes about up axes that no file states: of known shapes, and of the scan if its threshold has another."""
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import silent_files, warn_of_known
     from openshape_ood.cli.inputs import File, find_files
@@ -163,12 +163,14 @@ def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipel
     if pipeline.up == "file":
         warn_of_known([*examples, *find_files(chosen.calibrate or ()).files], pipeline.silent or "z")
     if file is not None and chosen.up == "file" and not chosen.calibrate and silent_files([File(str(file), "")]):
-        remedy = "if they are crops of scans, calibrate it again with --up z; if {up} is up in the scan, give --up {up}"
+        remedy = (
+            "if the shapes are crops of scans, calibrate again with --up z; if {up} is up in the scan, give --up {up}"
+        )
         thresholds.warn_of_axis(pipeline.threshold, "z", remedy)
 
 
 def _by_options(warning: object) -> str:
-    """A message with Python's settings replaced by this command's options."""
+    """Message with Python arguments, such as up='z', replaced by options of this command, such as --up z."""
     return SETTING.sub(r"--\1 \2", str(warning))
 
 
@@ -184,13 +186,16 @@ def generated_room(names: list[str], seed: int, **how: Any) -> Scene:
 
 
 def foreign_to(names: list[str], option: str) -> tuple[list[str], str]:
-    """Generated categories among names, and a category that is not among them. Raises `InputError`."""
+    """Generated categories among the names, and one category that is not among them.
+
+    Raises `InputError` if no name is a generated category.
+    """
     from openshape_ood.synthetic.calibration import resolve
 
     categories = list(dict.fromkeys(category for category in map(resolve, names) if category))
     if not categories:
         raise InputError(
-            f"there is no FILE, and {option} has no generated category. Expected one at least, for a generated room. "
+            f"there is no FILE, and {option} has no generated category. Expected at least one for a generated room. "
             f"Give FILE, or {option} chair"
         )
     return categories, next(name for name in FOREIGN if name not in categories)

@@ -41,21 +41,25 @@ def score(
         Literal["file", "folder"],
         option(
             DRIFT,
-            "Unit of the drift test: each file is an object, or the files of a folder are scans of one object.",
+            "Objects of the drift test. file: each file is one object. folder: all files of a folder are scans of "
+            "one object.",
         ),
     ] = "file",
     save_threshold: Annotated[
-        Path | None, option(DECISION, "Save the threshold for later runs: .json.", "FILE")
+        Path | None, option(DECISION, "Save the threshold to a .json file, for later runs.", "FILE")
     ] = None,
     sort: Annotated[
-        Literal["given", "novelty"], option(RESULT, "Order of the rows: as given, or most novel first.")
+        Literal["given", "novelty"],
+        option(RESULT, "Order of the rows. given: order of FILES. novelty: most novel first."),
     ] = "given",
-    out: Annotated[Path | None, option(RESULT, "Also write the table: .csv or .json.", "FILE", "--out", "-o")] = None,
+    out: Annotated[
+        Path | None, option(RESULT, "Also write the table to a .csv or .json file.", "FILE", "--out", "-o")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Score shapes: novelty, nearest class and verdict of each.
 
-    Unreadable files are listed, and the others are scored. The exit code is then 1.
+    Files that cannot be read are skipped and listed. The exit code is then 1.
     """
     from dataclasses import replace
 
@@ -84,7 +88,7 @@ def score(
         rows += records(scored)
         results.append(summary(scored.result))
     result = None
-    if results:  # tested with the threshold before recalibration: the labels show which fraction it kept
+    if results:  # the drift test uses the threshold before recalibration: the labels show the fraction that it kept
         result = replace(NoveltyResult.joined(results), threshold=before.threshold)
         if objects_by == "folder":
             result = result.with_context(groups=[os.path.dirname(path) for path in result.shapes])

@@ -60,7 +60,7 @@ def segment(
     ] = None,
     marks: MarksOptions = MarksOptions(),
     save_threshold: Annotated[
-        Path | None, option(DECISION, "Save the threshold for later runs: .json.", "FILE")
+        Path | None, option(DECISION, "Save the threshold to a .json file, for later runs.", "FILE")
     ] = None,
     smooth: Annotated[int, option(SETTING, "Rounds of smoothing over adjacent voxels.", min=0)] = 0,
     ids: Annotated[
@@ -77,8 +77,8 @@ def segment(
 ) -> None:
     """Find the nearest known name and the novelty of every point of a scan.
 
-    In the folder of --out, classes.ply and novelty.ply have a color, a class and a novelty for each point. labels.txt
-    has the format of ScanNet's benchmark: one line per point with its class number, 0 for novel points.
+    --out writes classes.ply and novelty.ply, which have a color, a class and a novelty for each point. It also writes
+    labels.txt in the format of ScanNet's benchmark: one line per point with its class number, 0 for novel points.
     """
     from openshape_ood import PointEncoder, segment_scene
     from openshape_ood.cli.maps import LISTED, p_words, region_place
@@ -86,7 +86,7 @@ def segment(
     names = options.split_names(known)
     if not names:
         raise InputError(
-            "--known names no class. Expected one name at least. Give some, as in --known floor wall chair table"
+            "--known is empty. Expected at least one name. Give names, as in --known floor wall chair table"
         )
     if ids is not None and (len(ids) != len(names) or min(ids) < 0):
         raise InputError(
@@ -96,8 +96,8 @@ def segment(
     marks.check(calibrate, "--calibrate FILES")
     if calibrate and (threshold is not None or not marks.requested):
         raise InputError(
-            "--calibrate was given without --false-points or --false-regions, or with --threshold. Expected one "
-            "guarantee for the calibrated threshold. Give one of these two, and no --threshold"
+            "--calibrate was given without a guarantee, or with --threshold. Expected --false-points or "
+            "--false-regions, and no --threshold. Change the options"
         )
     check_out("--save-threshold", save_threshold, (".json",))
     if save_threshold is not None and not (calibrate or threshold):
@@ -106,8 +106,8 @@ def segment(
         )
     if file is None and (unit, up) != ("file", "file"):
         raise InputError(
-            "--unit or --up was given without FILE. A generated room is in meters, with z up. Give FILE, or leave "
-            "these options out"
+            "--unit or --up was given without FILE. Expected a file, because a generated room is in meters with z up. "
+            "Give FILE, or leave these options out"
         )
     scan = generated_room(names, seed, color="material") if file is None else loaded_scan(file, up, unit)
     encoder = PointEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
@@ -161,8 +161,8 @@ def novel_regions(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
 def table(novelty_map: NoveltyMap) -> list[dict[str, Any]]:
     """Table with one row per class, largest first.
 
-    Columns: number and fraction of its points, their mean similarity and novelty, and the fraction of novel points
-    (None without a threshold).
+    Columns: number and fraction of the points of the class, their mean similarity and novelty, and the fraction of
+    novel points among them (None without a threshold).
     """
     rows = []
     for name in novelty_map.classes.tolist():

@@ -30,11 +30,17 @@ def show(
     *,
     color: Annotated[
         Literal["own", "novelty", "class", "height"],
-        option(RESULT, "Color points by the colors in the file (own), by novelty, class or height."),
+        option(RESULT, "Color points by the colors in the file (own), by novelty, by class or by height."),
     ] = "own",
     out: Annotated[
         Path | None,
-        option(RESULT, "Output: interactive .html, or .png, .svg, .pdf. Default: FILE.html.", "FILE", "--out", "-o"),
+        option(
+            RESULT,
+            "Output: an interactive .html page, or a .png, .svg or .pdf picture. Default: FILE.html.",
+            "FILE",
+            "--out",
+            "-o",
+        ),
     ] = None,
     up: Annotated[str, option(RESULT, "Up axis. 'file': the axis it states, else z.", "AXIS")] = "file",
 ) -> None:
@@ -53,7 +59,7 @@ def show(
 
 
 def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
-    """Cloud (n, 3|6), a value for each point or None, name of the coloring in `plots`, and the up axis."""
+    """Cloud (n, 3|6), value of each point or None, name of the coloring in `plots`, and up axis."""
     import numpy as np
 
     from openshape_ood.errors import ShapeFileError
@@ -61,15 +67,19 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
     from openshape_ood.storage import DAMAGE, read_regular
 
     if file.suffix.lower() != ".ply":
-        raise InputError(f"the file is {file}. Expected a .ply file from --out or save. Give another file")
+        raise InputError(f"FILE is {file}. Expected a .ply file from --out or save. Give another file")
     try:
         data = read_regular(file.expanduser())
         columns = ply_columns(data)
         xyz = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float64)
     except OSError as error:
-        raise ShapeFileError(f"cannot read {file}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise ShapeFileError(f"cannot read {file}: {reason}. Expected a .ply file. Check the path") from error
     except DAMAGE as error:
-        raise ShapeFileError(f"{file} is no PLY file of points, or a damaged one: {error}") from error
+        reason = str(error).partition(". ")[0].rstrip(".")
+        raise ShapeFileError(
+            f"{file} is no PLY file of points, or a damaged one: {reason}. Expected a saved result. Save it again"
+        ) from error
     up = _up(data)
     if color == "novelty":
         return xyz, _column(columns, ("novelty",), file), "novelty", up
@@ -97,12 +107,12 @@ def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:
             return values
     available = ", ".join(columns)
     raise InputError(
-        f"{file} has no column {' or '.join(map(repr, names))}. Its columns are {available}. Give another --color"
+        f"{file} has no column {' or '.join(map(repr, names))}. Expected it among {available}. Give another --color"
     )
 
 
 def _names(data: bytes, file: Path) -> dict[int, str]:
-    """Class number -> name, from the header's comments of a saved map, or the side file of a saved scan."""
+    """Class number -> name, from comments in the header of a saved map, or from the name file next to a saved scan."""
     from openshape_ood.checks import check_length
     from openshape_ood.errors import FileError
     from openshape_ood.scenes import load_names
@@ -112,7 +122,7 @@ def _names(data: bytes, file: Path) -> dict[int, str]:
     for line in data[: data.find(b"end_header")].decode("latin-1").splitlines():
         words = line.split(" ", 3)
         if words[:2] == ["comment", "class"] and len(words) == 4 and words[2].isdecimal():
-            with contextlib.suppress(ValueError, RecursionError):  # a comment of another program
+            with contextlib.suppress(ValueError, RecursionError):  # the comment is from another program
                 names[int(words[2])] = check_length(str(json.loads(words[3])), f"{file}: class {words[2]}", FileError)
     if names or not file.expanduser().with_suffix(NAMES).exists():
         return names

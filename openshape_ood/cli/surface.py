@@ -43,7 +43,7 @@ TABLE = ("file", "novelty", "p_value", "verdict", "defects", "beyond", "unseen")
 CLASS = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}
 PROMISING = 19  # minimum number of held-out surfaces for a threshold with coverage 95 %
 SURE = 0.9  # probability of the interval in `spread`
-GOOD = 20  # number of generated good roads; coverage 95 % needs 19
+GOOD = 20  # number of generated good roads; a threshold with coverage 95 % needs 19
 
 EXAMPLES = """
   openshape-ood surface fit good/ --out model
@@ -78,13 +78,15 @@ def fit(
         Literal["height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"] | None,
         option(
             SURFACE,
-            "Learning method. Default: patches for images and pairs, height for sheets, nearest for objects. unet "
-            "and crn are networks trained in steps; memory needs the package timm.",
+            "Method that learns good surfaces. Default: patches for images and pairs, height for sheets, nearest for "
+            "objects. unet and crn are networks trained in steps; memory needs the package timm.",
         ),
     ] = None,
     shape: Annotated[
         Literal["sheets", "objects"] | None,
-        option(SURFACE, "Kind of clouds: sheets such as roads, or objects seen from all sides. Default: detected."),
+        option(
+            SURFACE, "Kind of clouds: sheets such as roads, or objects seen from all sides. Default: from the clouds."
+        ),
     ] = None,
     size: Annotated[
         int | None, option(SURFACE, "Side of a tile or view, in pixels or cells.", min=16, max=1024)
@@ -104,15 +106,17 @@ def fit(
     values: Annotated[
         tuple[float, float] | None,
         option(
-            SURFACE, "Value range of the images. Needed for floats, or if integers use part of their range.", "LOW HIGH"
+            SURFACE,
+            "Lowest and highest value of the images. Needed for floats, and for integers that use part of their range.",
+            "LOW HIGH",
         ),
     ] = None,
     folds: Annotated[
         int | None,
-        option(SURFACE, "Rounds of cross-validation for the thresholds. Default: 5, or 1 for unet and crn.", min=1),
+        option(SURFACE, "Rounds of cross-validation for the thresholds. Default: 1 for unet and crn, else 5.", min=1),
     ] = None,
     coverage: Annotated[
-        float | None, option(SURFACE, "Fraction of good surfaces that the threshold keeps. Default: 0.95.", "SHARE")
+        float | None, option(SURFACE, "Fraction of good surfaces to classify as good. Default: 0.95.", "SHARE")
     ] = None,
     marks: MarksOptions = MarksOptions(),
     training: TrainingOptions = TrainingOptions(),
@@ -162,7 +166,8 @@ def fit(
 @options.command(app, "score")
 def score(
     folder: Annotated[
-        Path | None, argument("Folder written by surface fit. Default: a model of generated roads.", "[DIR]")
+        Path | None,
+        argument("Folder of a model, written by `surface fit`. Default: a model of generated roads.", "[DIR]"),
     ] = None,
     files: Annotated[
         list[str] | None,
@@ -173,14 +178,15 @@ def score(
     chosen: OneAxisOptions = OneAxisOptions(),
     out: options.Folder = None,
     report: Annotated[
-        Path | None, option(SURFACE, "Write a page with picture and defects of each surface, worst first.", "FILE.html")
+        Path | None,
+        option(SURFACE, "Write a page with the picture and the defects of each surface, worst first.", "FILE.html"),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Find damaged images or clouds, and locate the damage: tables, maps over images, colored clouds and pictures.
+    """Find damaged images or clouds, and locate the damage. Writes tables, maps of images, colored clouds and pictures.
 
-    With known classes (--known, --examples, --known-file), each cloud also gets a class and a verdict about its class,
-    independent of the verdict about damage.
+    With known classes (--known, --examples or --known-file), each cloud also gets its nearest class, and a verdict:
+    known or novel class. This verdict is independent of the verdict about damage.
     """
     from openshape_ood.cli.inputs import Inputs
     from openshape_ood.surfaces import SurfaceModel
@@ -191,7 +197,7 @@ def score(
     if not by_class:
         _check_no_decision(chosen)
     if folder is None:
-        print_note(f"no DIR: learning from {GOOD} generated good roads")
+        print_note(f"no FOLDER: learning from {GOOD} generated good roads")
         model = SurfaceModel.fit(_roads(chosen.seed, [""] * GOOD), seed=chosen.seed, progress=sys.stderr.isatty())
     else:
         model = SurfaceModel.load(folder, device=chosen.device)
@@ -228,13 +234,13 @@ def score(
 
 
 def _check_no_decision(chosen: OneAxisOptions) -> None:
-    """Raise `InputError` if an option of classification is given, for a call without known classes."""
+    """Raise `InputError` for an option that needs known classes, because none are given."""
     named = (*(one.name for one in fields(Decision) if one.name != "coverage"), "method", "known_up")
     given = next((name for name in named if getattr(chosen, name) != getattr(type(chosen), name)), None)
     if given:
         raise InputError(
-            f"--{given.replace('_', '-')} is an option of classification, and there are no known classes. Expected "
-            "--known, --examples or --known-file too. Leave it out: the model has its own thresholds of damage"
+            f"--{given.replace('_', '-')} was given without known classes. Expected --known, --examples or "
+            "--known-file too. Give one of them, or leave the option out: the verdict about damage does not use it"
         )
 
 
@@ -334,10 +340,10 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
         damaged = sum(row["verdict"] == "damaged" for row in rows)
         print_line(f"{damaged} damaged, {len(rows) - damaged} good")
         if record["classes"] is not None:
-            print_line("two independent results: verdict is about damage, class_verdict about the class")
+            print_line("verdict: damaged or good; class_verdict: known or novel class. The two are independent")
         if not all(row["tells"] for row in rows):
             print_note(
-                "note: some files are above the threshold nearly everywhere: perhaps another thing, or another pose",
+                "note: in some files, nearly all points are above the threshold: another object, or another pose?",
                 "yellow",
             )
     _print_model(model)
@@ -354,10 +360,10 @@ def _defects(row: dict[str, Any]) -> list[Defect]:
 
 
 def spread(threshold: Threshold) -> str:
-    """Text with the central 90 % interval of the fraction of good surfaces kept (Beta law).
+    """Sentence with the central 90 % interval of the fraction of good surfaces below the threshold.
 
-    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673.
-    Empty if there is no calibration set.
+    The fraction has a Beta distribution over calibration sets: Vovk, "Conditional validity of inductive conformal
+    predictors", 2012, arXiv 1209.2673. Empty if there is no calibration set.
     """
     if not threshold.n or threshold.coverage is None:
         return ""
@@ -366,8 +372,8 @@ def spread(threshold: Threshold) -> str:
     rank = round(threshold.coverage * (threshold.n + 1))
     low, high = betaincinv(rank, threshold.n + 1 - rank, [(1 - SURE) / 2, (1 + SURE) / 2])
     return (
-        f"{threshold.n} other good surfaces would give another threshold: {100 * SURE:.0f} % of these thresholds keep "
-        f"between {100 * low:.1f} % and {100 * high:.1f} % of good surfaces"
+        f"with {threshold.n} other calibration surfaces, {100 * SURE:.0f} % of the thresholds would keep between "
+        f"{100 * low:.1f} % and {100 * high:.1f} % of good surfaces"
     )
 
 
@@ -399,14 +405,15 @@ def _print_model(model: SurfaceModel) -> None:
     print_line(shown(model.threshold))
     if sentence := spread(model.threshold):
         print_line(sentence)
-    print_line(f"for places: {shown(model.pixel_threshold)}")
+    print_line(f"for points: {shown(model.pixel_threshold)}")
 
 
 def _warn_of_few(model: SurfaceModel) -> None:
     if (n := model.threshold.n) < PROMISING and model.threshold.coverage is not None:
         keeps = f"keeps {100 * model.threshold.coverage:.0f} % of good surfaces"
         print_note(
-            f"warning: the threshold is from {n} surfaces and {keeps}. Fit {PROMISING} or more to keep 95 %", "yellow"
+            f"warning: the threshold is from {n} surfaces and {keeps}. Expected {PROMISING} or more for 95 %. Fit more",
+            "yellow",
         )
 
 
@@ -419,7 +426,7 @@ def _roads_to_score(model: SurfaceModel, seed: int) -> list[Source]:
 
 
 def _roads(seed: int, damages: Sequence[str]) -> list[Source]:
-    """Generated roads, turned so that they run along x."""
+    """Generated roads, rotated to run along x. damages: kind of damage of each road, empty for none."""
     import numpy as np
 
     from openshape_ood.surfaces.inputs import Source
@@ -431,7 +438,7 @@ def _roads(seed: int, damages: Sequence[str]) -> list[Source]:
         along = road.heading[:2] / np.linalg.norm(road.heading[:2])
         points = road.points.copy()
         points[:, :2] = (points[:, :2] - points[0, :2]) @ np.stack([along, [-along[1], along[0]]]).T
-        name = f"road {i + 1}, {damage or 'sound'}"
+        name = f"road {i + 1}, {damage or 'undamaged'}"
         made.append(Source({"points": points, "intensity": road.intensity}, name, "cloud"))
     return made
 
@@ -448,7 +455,7 @@ def _ids(names: Sequence[str]) -> dict[str, str]:
     root = os.path.commonpath(folders)
     inside = [os.path.relpath(os.path.abspath(name), root) for name in names]
     stems, before = [os.path.splitext(one)[0] for one in inside], list[str]()
-    while stems != before:  # a name with its suffix may equal another name without suffix
+    while stems != before:  # repeated, because a name with suffix may equal another name without suffix
         before, count = stems, Counter(stems)
         stems = [one if count[short] > 1 else short for one, short in zip(inside, before, strict=True)]
     return dict(zip(names, stems, strict=True))

@@ -10,7 +10,7 @@ from openshape_ood.cli.maps import which
 from openshape_ood.cli.report import failures, save_page, text
 
 TITLE = "Which surfaces are damaged, and where"
-LISTED = 5  # most defects listed for a surface
+LISTED = 5  # maximum number of defects listed for a surface
 
 
 def write_report(path: Path, record: Mapping[str, Any], pictures: Mapping[str, str], spread: str) -> Path:
@@ -23,12 +23,12 @@ def _summary(record: Mapping[str, Any], spread: str) -> Iterator[str]:
     rows, model = record["files"], record["model"]
     damaged = sum(row["verdict"] == "damaged" for row in rows)
     yield f"<h1>{TITLE}</h1>"
-    yield f'<p class="said">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
+    yield f'<p class="counts">{len(rows)} surfaces: <b>{damaged} damaged</b>, {len(rows) - damaged} good</p>'
     threshold, varies = model["threshold"], f"; {spread}" if spread else ""
     yield (
         f'<p class="soft">Reconstructor: {text(model["reconstructor"])}. Threshold: {threshold["value"]:.3f}, which '
-        f"{text(threshold['promise'])}{text(varies)}.<br>Gray in the pictures is the median novelty of good places. "
-        f"Dark red is twice as far from gray as the threshold of places, "
+        f"{text(threshold['promise'])}{text(varies)}.<br>Gray in the pictures is the median novelty of good surfaces. "
+        f"Dark red is twice as far from gray as the threshold of points, "
         f"{model['place_threshold']['value']:.3f}{text(which(model['place_threshold']))}.</p>"
     )
 
@@ -39,7 +39,7 @@ def _card(rank: int, row: Mapping[str, Any], picture: str) -> str:
     lines = [f"<p>{badge} novelty {row['novelty']:.3f}, p = {row['p_value']:.3f}</p>"]
     if not row["tells"]:
         lines.append(
-            f"<p>{row['beyond']:.0%} of its places are above the threshold: another thing, or another pose</p>"
+            f"<p>{row['beyond']:.0%} of its points are above the threshold: another object, or another pose?</p>"
         )
     elif row["defects"]:
         more = len(row["defects"]) - LISTED

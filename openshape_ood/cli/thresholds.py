@@ -48,15 +48,15 @@ class Decision:
         Literal["file", "folder"],
         option(
             DECISION,
-            "Unit of --calibrate: each file is an object, or the files of a folder are scans of one object, which "
-            "counts once.",
+            "Objects of --calibrate. file: each file is one object. folder: all files of a folder are scans of one "
+            "object, which counts once.",
         ),
     ] = "file"
     coverage: Annotated[
         float | None,
         option(
             DECISION,
-            "Fraction of known shapes kept. Default: the given threshold's, else 0.95.",
+            "Fraction of known shapes to classify as known. Default: the coverage of the given threshold, else 0.95.",
             "SHARE",
         ),
     ] = None
@@ -65,8 +65,8 @@ class Decision:
         list[float] | None,
         option(
             DECISION,
-            "Add the verdict 'unsure'. RATES: maximum fraction of known shapes called novel and, with "
-            "--calibrate-novel, of novel shapes called known.",
+            "Add the verdict 'unsure'. First rate: maximum fraction of known shapes called novel. Second rate, with "
+            "--calibrate-novel: maximum fraction of novel shapes called known.",
             "RATES...",
         ),
     ] = None
@@ -123,9 +123,9 @@ class Decision:
         failures: list[Failure],
         generated: str | None = None,
     ) -> "NoveltyPipeline":
-        """Pipeline with the explicit or calibrated threshold, else with the next one in the order of precedence.
+        """Pipeline with a threshold: given, else calibrated, else the next one in the order of precedence.
 
-        generated: "models" if the known classes are generated models; a generated threshold then comes from models too.
+        generated: "models" if the known classes are generated models. A generated threshold then uses models too.
         """
         result, saved, groups = None, pipeline.known.threshold, None
         if self.calibrate:

@@ -17,10 +17,10 @@ TRAINED = ("unet", "crn")
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Training settings of unet and crn. Default: the reconstructor's own defaults."""
+    """Training settings of unet and crn. None: the default of the reconstructor."""
 
-    steps: Annotated[int | None, option(TRAINING, "Training steps. Default: 300.", min=1)] = None
-    batch: Annotated[int | None, option(TRAINING, "Tiles per step. Default: 16.", min=1)] = None
+    steps: Annotated[int | None, option(TRAINING, "Number of training steps. Default: 300.", min=1)] = None
+    batch: Annotated[int | None, option(TRAINING, "Number of tiles per step. Default: 16.", min=1)] = None
     rate: Annotated[float | None, option(TRAINING, "Learning rate. Default: 0.002.")] = None
     optimizer: Annotated[
         Literal["adam", "adamw", "nadam", "radam", "rmsprop", "sgd"] | None,
@@ -29,8 +29,8 @@ class TrainingOptions:
     rate_schedule: Annotated[
         Literal["constant", "cosine"] | None, option(TRAINING, "Schedule of the learning rate. Default: constant.")
     ] = None
-    width: Annotated[int | None, option(TRAINING, "Channels of the first level. Default: 16.", min=1)] = None
-    depth: Annotated[int | None, option(TRAINING, "Levels, 5 to 12. Default: from the tile size.")] = None
+    width: Annotated[int | None, option(TRAINING, "Number of channels at the first level. Default: 16.", min=1)] = None
+    depth: Annotated[int | None, option(TRAINING, "Number of levels, 5 to 12. Default: from the tile size.")] = None
     units: Annotated[int | None, option(TRAINING, "crn: number of competing U-Nets. Default: 4.", min=1)] = None
     norm: Annotated[
         Literal["group", "batch", "instance", "none"] | None,
@@ -50,7 +50,7 @@ class TrainingOptions:
     ] = None
     corruption: Annotated[
         Literal["cutout", "none"] | None,
-        option(TRAINING, "Corruption of tiles before reconstruction: cut out boxes. Default: cutout."),
+        option(TRAINING, "Corruption of tiles before reconstruction. cutout: boxes are cut out. Default: cutout."),
     ] = None
 
     def of(self, reconstructor: str | None) -> dict[str, Any]:

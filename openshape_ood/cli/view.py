@@ -1,4 +1,4 @@
-"""openshape-ood view: complete the objects of an image with depth, and find space that no known name explains."""
+"""openshape-ood view: complete the objects of an image with depth, and find occupied space without a known name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLES = """
   openshape-ood view scene.pkl --out found
   openshape-ood view room.npz --masks masks.npz --locate "lamp; behind; chair" --relations-checkpoint vool.pth
 """
-RELEASED = "semabs-vool"  # default network for a file in --relations-checkpoint
+RELEASED = "semabs-vool"  # default network if --relations-checkpoint is given
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
 VIEW, COMPLETION = "View", "Completion"
 
@@ -42,54 +42,64 @@ def view(
     ] = None,
     /,
     *,
-    depth: Annotated[Path | None, option(VIEW, "Depth: 16-bit PNG of the image's size.", "FILE")] = None,
-    camera: Annotated[
-        Path | None, option(VIEW, "Camera: JSON with intrinsics, pose and optionally depth_scale.", "FILE")
+    depth: Annotated[
+        Path | None, option(VIEW, "Depth: a 16-bit PNG file of the same size as the image.", "FILE")
     ] = None,
-    depth_scale: Annotated[float | None, option(VIEW, "Depth units per meter, such as 1000.", "X")] = None,
-    names: Annotated[list[str] | None, option(VIEW, "Names of objects to complete, known or not.", "NAME...")] = None,
+    camera: Annotated[
+        Path | None, option(VIEW, "Camera: a JSON file with intrinsics, pose and, optionally, depth_scale.", "FILE")
+    ] = None,
+    depth_scale: Annotated[float | None, option(VIEW, "Number of depth units per meter, such as 1000.", "X")] = None,
+    names: Annotated[
+        list[str] | None, option(VIEW, "Names of the objects to complete, known or not.", "NAME...")
+    ] = None,
     known: Annotated[list[str] | None, option(VIEW, "Known names among --names. Default: all.", "NAME...")] = None,
     locate: Annotated[
         list[str] | None,
         option(
             VIEW,
-            "Target, relation and reference, as in 'lamp; behind; chair'. Relations: in, behind, in front of, on the "
-            "left of, on the right of, on. May be repeated.",
+            "Object to locate: target, relation and reference, as in 'lamp; behind; chair'. Relations: in, "
+            "behind, in front of, on the left of, on the right of, on. May be repeated.",
             "QUESTION",
         ),
     ] = None,
     affinities: Annotated[
-        Path | None, option(VIEW, "Affinities in place of CLIP: an .npz file from relevancy --out.", "FILE")
+        Path | None, option(VIEW, "Affinities in place of CLIP: an .npz file from `relevancy --out`.", "FILE")
     ] = None,
     masks: Annotated[
         Path | None, option(VIEW, "Masks in place of CLIP: an .npz file with one array (h, w) per name.", "FILE")
     ] = None,
     out: Annotated[
         Path | None,
-        option(RESULT, "Output folder: JSON, PLY, OBJ and GLB files, pictures and a film.", "FOLDER", "--out", "-o"),
+        option(RESULT, "Output folder for JSON, PLY, OBJ and GLB files, pictures and a film.", "FOLDER", "--out", "-o"),
     ] = None,
     film: Annotated[
         Literal["gif", "mp4"] | None,
         option(RESULT, "Format of the film. Default: gif. mp4 needs pip install 'openshape-ood\\[film]'."),
     ] = None,
-    side: Annotated[int, option(RESULT, "Number of grid cells per side.", min=8, max=128)] = 48,
+    side: Annotated[int, option(RESULT, "Number of cells along each side of the grid.", min=8, max=128)] = 48,
     clip: ClipOptions = ClipOptions(),
     completion: Annotated[
         str | None, option(COMPLETION, "Completion network. Default: the packaged one.", "NAME")
     ] = None,
-    completion_checkpoint: Annotated[Path | None, option(COMPLETION, "Your file with its weights.", "FILE")] = None,
+    completion_checkpoint: Annotated[
+        Path | None, option(COMPLETION, "Your file with the weights of --completion.", "FILE")
+    ] = None,
     relations: Annotated[
         str | None, option(COMPLETION, "Network for --locate. Default: the packaged one.", "NAME")
     ] = None,
     relations_checkpoint: Annotated[
         Path | None,
-        option(COMPLETION, f"Your file with its weights. Default of --relations is then {RELEASED}.", "FILE"),
+        option(
+            COMPLETION,
+            f"Your file with the weights of --relations. The default of --relations is then {RELEASED}.",
+            "FILE",
+        ),
     ] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Complete the hidden parts of one view, name by name, and find occupied space that no known name explains."""
+    """Complete the hidden parts of named objects in one view, and find occupied space without a known name."""
     from openshape_ood.views.completion import Completer, complete_view
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
@@ -107,17 +117,17 @@ def view(
     if clip.changed and (file is None or given):
         why = "without an image. Expected FILE. Give FILE"
         if file is not None:
-            why = "with --masks or --affinities. Expected one of the two, because these replace CLIP. Leave one out"
-        raise InputError(f"{', '.join(clip.changed)} of CLIP was given {why}")
-    scene, has = None, None
+            why = "with --masks or --affinities. Expected no CLIP options, because CLIP is not used. Leave them out"
+        raise InputError(f"{', '.join(clip.changed)} was given {why}")
+    scene, loaded = None, None
     if file is not None:
         with warnings_as_notes(_by_options):
             scene = _loaded(file, depth, camera, depth_scale)
-        has = _given(scene, affinities, masks) if given else None
-        listed, questions = _with_those_of_the_file(scene, listed, questions, has)
+        loaded = _given(scene, affinities, masks) if given else None
+        listed, questions = _with_scene_names(scene, listed, questions, loaded)
     if (relations or relations_checkpoint) and not questions:
         raise InputError(
-            "--relations or --relations-checkpoint was given without --locate. Expected a target to locate. Give "
+            "--relations or --relations-checkpoint was given without --locate. Expected an object to locate. Give "
             "--locate"
         )
     wanted = list(dict.fromkeys([*listed, *(one for t, _, r in questions for one in (t, r))]))
@@ -126,14 +136,14 @@ def view(
     if relations or relations_checkpoint:
         relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
     if scene is None:
-        scene, likeness = _generated(wanted or list(NAMES), seed)
-    elif has is None:
-        likeness = _relevancy(scene, wanted, clip, device, seed)
+        scene, affinity_maps = _generated(wanted or list(NAMES), seed)
+    elif loaded is None:
+        affinity_maps = _relevancy(scene, wanted, clip, device, seed)
     else:
-        likeness = has.of(wanted) if wanted else has
+        affinity_maps = loaded.of(wanted) if wanted else loaded
     how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side, "seed": seed}
     with steps("names") as step:
-        result = complete_view(scene, likeness, split_names(known) if known else None, progress=step, **how)
+        result = complete_view(scene, affinity_maps, split_names(known) if known else None, progress=step, **how)
         rows = result.rows()
     written = [] if out is None else _written(result, out.expanduser(), film or "gif")
 
@@ -143,7 +153,7 @@ def view(
         h, w = scene.shape
         print_line(
             f"{shown(scene.name)}: {w} x {h} pixels, {scene.seen.mean():.0%} with depth; affinities by "
-            f"{shown(likeness.provenance.method)}, completed by {shown(completer.identity.checkpoint)}"
+            f"{shown(affinity_maps.provenance.method)}, completed by {shown(completer.identity.checkpoint)}"
         )
         print_written(written)
 
@@ -201,7 +211,9 @@ def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | N
         encoder = clip.encoder(device)
     except CheckpointError as error:
         words = str(error).rstrip(".")
-        raise CheckpointError(f"{words}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
+        raise CheckpointError(
+            f"{words}. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz"
+        ) from error
     with steps("tiles") as step:
         return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
 
@@ -215,29 +227,28 @@ def _given(scene: View, affinities: Path | None, masks: Path | None) -> Affiniti
     return loaded
 
 
-def _with_those_of_the_file(
-    scene: View, names: list[str], questions: list[tuple[str, str, str]], has: Affinities | None
+def _with_scene_names(
+    scene: View, names: list[str], questions: list[tuple[str, str, str]], loaded: Affinities | None
 ) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """Names and questions from the user; without them, names and questions of a published scene file.
+    """Names and questions of the options, or of a published scene file if the options have none.
 
-    has: affinities from a file. Without names from the user, its names are used, and questions about other names are
-    dropped.
+    loaded: affinities from a file. They replace the names of the scene file; questions about other names are dropped.
     """
     from openshape_ood.views.completion import RELATIONS
     from openshape_ood.views.completion.result import questions_of
 
-    if has is None and not names and scene.names:
+    if loaded is None and not names and scene.names:
         names = list(scene.names)
         print_note(f"names of the file: {shown(', '.join(names))}")
     if questions or not scene.questions:
         return names, questions
-    questions = questions_of(scene, None if has is None else has.names)
+    questions = questions_of(scene, None if loaded is None else loaded.names)
     if questions:
         print_note(f"questions of the file: {shown(', '.join(map(' '.join, questions)))}")
     if dropped := len(scene.questions) - len(questions):
         needed = f"one of the relations {', '.join(RELATIONS)}, and affinities for both names"
         print_note(f"{dropped} of the file's questions are dropped; a question needs {needed}")
-    return names or ([] if has is None else list(has.names)), questions
+    return names or ([] if loaded is None else list(loaded.names)), questions
 
 
 def _joined(numbers: list[float] | None, between: str) -> str | None:

@@ -26,7 +26,7 @@ EXAMPLES = """
 """
 STREAM = "Stream"
 MARKS = {"new": "bold red", "known": "green", "unsure": "yellow"}
-SAVED = 200  # views between two snapshots of the map
+SAVED = 200  # number of views between two snapshots of the map
 
 
 @options.examples(EXAMPLES)
@@ -38,7 +38,11 @@ def watch(
     chosen: ScanOptions = ScanOptions(),
     known_map: Annotated[
         Path | None,
-        option(RESULT, "Map of a place with known objects only. It calibrates the p-values of a new map.", "FOLDER"),
+        option(
+            RESULT,
+            "Existing map of a place with known objects only. It calibrates the p-values of a new map.",
+            "FOLDER",
+        ),
     ] = None,
     least_seen: Annotated[
         int,
@@ -49,10 +53,10 @@ def watch(
             min=1,
         ),
     ] = 1,
-    once: Annotated[bool, option(STREAM, "Add the existing files, then end.")] = False,
+    once: Annotated[bool, option(STREAM, "Add the files that exist now, then end.")] = False,
     poll: Annotated[float, option(STREAM, "Seconds between two checks of the folder.", min=0.05, max=3600)] = 1.0,
     frame: Annotated[
-        str, option(STREAM, "Fixed coordinate frame of a bag, to which /tf gives transforms.", "NAME")
+        str, option(STREAM, "Fixed coordinate frame of a bag. /tf must have transforms to it.", "NAME")
     ] = "map",
     topic: Annotated[
         list[str] | None, option(STREAM, "Topics of clouds or depth images of a bag. Default: all.", "NAME...")
@@ -61,7 +65,7 @@ def watch(
         float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)
     ] = 5.0,
     page: Annotated[
-        Path | None, option(RESULT, "Write an interactive page of the map at the end: .html.", "FILE")
+        Path | None, option(RESULT, "Write an interactive .html page of the map at the end.", "FILE")
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -116,7 +120,7 @@ def _map(
     known_map: Path | None,
     least_seen: int,
 ) -> SceneMap:
-    """Map in the folder, or a new map of the known classes in the options."""
+    """Saved map of the folder, or a new map with the known classes in the options."""
     from openshape_ood.cli.inputs import Inputs
     from openshape_ood.scene_map import SceneMap
     from openshape_ood.scene_map.scene_map import EVENTS

@@ -35,8 +35,8 @@ class Comparator(Method, Shared):
 
     `comparator.configured(...)` changes the settings:
 
-    - prototypes: which examples of a class are compared: their "mean", their "medoid", "k-center" (k examples far from
-      each other), or "all".
+    - prototypes: vectors that represent the examples of a class: their "mean", their "medoid", "k-center" (k examples
+      far from each other), or "all" examples.
     - anchors: what represents a class: "examples", "names" or "both". With "examples", a class without examples is
       represented by its name, if the comparator learned names.
     - pool: "max" or "mean" of the similarities to all anchors of a class.
@@ -76,8 +76,8 @@ class Comparator(Method, Shared):
     ) -> Comparator:
         """Comparator with a given similarity.
 
-        `identity` is the encoder of the embeddings that it compares; None means any encoder of the right width. `text`
-        is True if it also learned names. `settings` are as above.
+        `identity` is the encoder of the embeddings that it compares; None means any encoder with embeddings of the same
+        width. `text` is True if it also learned names. `settings` are as in the class documentation.
         """
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"
@@ -118,9 +118,9 @@ class Comparator(Method, Shared):
         Parameters
         ----------
         name : str
-            Name of a comparator row, or of an encoder: then the last comparator row for this encoder is used. Rows of
-            your own registry come after those of the package. A folder of `save_pretrained`, or "owner/name" on the
-            Hub, is also accepted.
+            Name of a comparator row or of an encoder. For an encoder, the last comparator row for it is used; rows of
+            your own registry follow the rows of the package. A folder of `save_pretrained`, or "owner/name" on the Hub,
+            is also accepted.
         registry : path, optional
             As in `list_checkpoints`.
         revision : str
@@ -138,8 +138,8 @@ class Comparator(Method, Shared):
         if not matching:
             there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
             raise UnknownNameError(
-                f"the registry has no comparator for {name!r}; it has: {there}. Train one with `openshape-ood "
-                "comparator fit`, which also writes its row. Without a row, use method=Comparator.load(FILE)"
+                f"the registry has no comparator for {name!r}. Expected one of its rows: {there}. Train a comparator "
+                "with `openshape-ood comparator fit`, or give method=Comparator.load(FILE)."
             )
         return cls.load(fetch(matching[-1]))
 

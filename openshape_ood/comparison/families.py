@@ -24,7 +24,10 @@ from openshape_ood.scoring.scorers import cosine
 
 @dataclass(frozen=True, eq=False)
 class Similarity(ABC):
-    """Family of comparators. The fields are the state. `raw` is True if embeddings must not be normalized."""
+    """Base class of the families. The dataclass fields are the state.
+
+    `raw` is True if embeddings must not be normalized.
+    """
 
     family: ClassVar[str]
     raw = False
@@ -39,7 +42,7 @@ class Similarity(ABC):
         """Similarities (n, m) float64 of a (n, d) and b (m, d), symmetric in a and b."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """State for `restored`: numbers and arrays."""
+        """State as numbers and arrays, from which `restored` makes the similarity."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         return {name: value for name, value in values.items() if name not in arrays}, arrays
@@ -73,7 +76,11 @@ class WhitenedCosine(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3) -> WhitenedCosine:
-        """Fit to base classes. `shrinkage` is the weight of the mean variance in the covariance."""
+        """Fit to base classes.
+
+        The covariance is shrunk toward a multiple of the identity. `shrinkage`, from 0 to 1, is the weight of this
+        multiple.
+        """
         rows, labels = _unit_rows(base)
         gaussian = Gaussian.fit(rows, labels, background=False, share=shrinkage)
         # float32, like embeddings, so that files are half as large
@@ -86,7 +93,9 @@ class WhitenedCosine(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class Plda(Similarity):
-    """Log likelihood ratio of two rows: both from one class against each from another class, with normal classes.
+    """Log likelihood ratio of two hypotheses: both rows are from one class, or from two classes.
+
+    The rows of a class, and the class means, are assumed to be normally distributed.
 
     State: `center` (d,), `axes` (d, d), which whiten the covariance within a class, and `spread` (d,), the variance of
     the class means along each axis.
@@ -103,12 +112,15 @@ class Plda(Similarity):
 
     @classmethod
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3, between_shrinkage: float = 0.5) -> Plda:
-        """Fit to base classes. `shrinkage` is as in `WhitenedCosine`, `between_shrinkage` is for the class means."""
+        """Fit to base classes.
+
+        `shrinkage` is as in `WhitenedCosine`. `between_shrinkage` is the same weight for the variance of class means.
+        """
         rows, labels = _unit_rows(base)
         check_share(between_shrinkage, "between_shrinkage")
         if len(base.names) < 2:
             raise InputError(
-                "there is one base class. PLDA needs two or more, because it learns the spread of class means. "
+                "there is one base class. Expected two or more, because PLDA learns the spread of class means. "
                 "Add base classes."
             )
         precision = Gaussian.fit(rows, labels, background=False, share=shrinkage).precision
@@ -129,7 +141,7 @@ class Plda(Similarity):
 
 @dataclass(frozen=True, eq=False)
 class PairMetric(Similarity):
-    """Logistic regression on the elementwise |a - b| and a b.
+    """Logistic regression on the elementwise differences |a - b| and products a b.
 
     Rows are centered by `center` (d,) and multiplied by sqrt(d). `apart` and `product` (d,) are the weights of |a - b|
     and a b, and `constant` is the bias.
@@ -145,7 +157,8 @@ class PairMetric(Similarity):
     def fit(cls, base: KnownClasses, pairs: int = 20_000, strength: float = 0.01, seed: int = 0) -> PairMetric:
         """Fit to base classes.
 
-        `pairs` is the number of sampled pairs; half of them are of one class. `strength` is C of scikit-learn.
+        `pairs` is the number of sampled pairs; half of them are of one class. `strength` is the parameter C of
+        `LogisticRegression`.
         """
         from sklearn.linear_model import LogisticRegression
 
@@ -171,8 +184,9 @@ class PairMetric(Similarity):
 class RelationSimilarity(Similarity):
     """Minus the logit of a relation network.
 
-    From unit rows, `center` (d,) is subtracted; then they are multiplied by `whitening` (d, d), as in `WhitenedCosine`,
-    if there is one, and by sqrt(d). If `raw`, rows are not changed, as for the published network.
+    Rows are normalized to unit length, and `center` (d,) is subtracted. If there is a `whitening` (d, d), rows are
+    multiplied by it and normalized again, as in `WhitenedCosine`. Finally, rows are multiplied by sqrt(d). If `raw` is
+    True, as for the published network, rows are not changed.
     """
 
     family: ClassVar[str] = "relation"
@@ -186,7 +200,7 @@ class RelationSimilarity(Similarity):
         return self.network.sizes.dim
 
     def prepared(self, rows: np.ndarray) -> np.ndarray:
-        """Rows (n, d) as network input, float32."""
+        """Rows (n, d) as input of the network, float32."""
         if self.raw:
             return rows.astype(np.float32)
         white = unit_or_zero(rows) - self.center
@@ -249,7 +263,7 @@ def _restored_relation(settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 
 def row_blocks(n: int, elements: int) -> Iterator[slice]:
-    """Slices of n rows with `elements` numbers each, of bounded size."""
+    """Slices that split n rows into blocks of bounded memory. `elements` is the number of values per row."""
     step = max(1, BLOCK_ELEMENTS // max(1, elements))
     yield from (slice(start, start + step) for start in range(0, n, step))
 

@@ -1,4 +1,7 @@
-"""Losses of a relation network, and detection of collapsed training."""
+"""Losses of a relation network, and detection of collapsed training.
+
+Two rows of one class are a same pair. Two rows of different classes are a different pair.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from torch.nn import functional as F
 
 
 def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: float = 1.0) -> Tensor:
-    """Mean squared difference between tanh(slope z / 2) = 2 sigmoid(slope z) - 1 and its target.
+    """Mean squared difference between tanh(slope z / 2) and its target. The tanh equals 2 sigmoid(slope z) - 1.
 
     The logits z are (n,) or (n, 1). `different` (n,) is True for pairs of two classes. `slope` is the steepness at 0.
     `target` is the target for different pairs; for same pairs it is -target. A target below 1 leaves a margin
@@ -43,9 +46,10 @@ def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, floa
 
 
 def plateaus(negatives: int) -> tuple[float, float, float]:
-    """Reference values for a training that learns nothing, with `negatives` different pairs per same pair.
+    """Reference values for a network that learns nothing: best constant output, its loss, and loss if saturated.
 
-    They are: the best constant output, its `tanh_loss`, and the loss if all outputs are saturated at "different".
+    The losses are `tanh_loss` with `negatives` different pairs per same pair. Saturated means that every output is
+    "different".
 
     >>> [round(value, 4) for value in plateaus(20)]
     [0.9048, 0.1814, 0.1905]

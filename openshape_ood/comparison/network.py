@@ -26,8 +26,9 @@ PAIRS_AT_ONCE = 2048
 class RelationSizes:
     """Sizes of a relation network.
 
-    `dim` is the width d of the embeddings. `outputs` is 1 (different), or 2 (same, different). Raises `InputError` for
-    invalid sizes."""
+    `dim` is the width d of the embeddings. `outputs` is the number of logits: 1 (different), or 2 (same and
+    different). Raises `InputError` for invalid sizes.
+    """
 
     dim: int
     width: int = 128
@@ -40,9 +41,13 @@ class RelationSizes:
         for name, value in ((one.name, getattr(self, one.name)) for one in fields(self)):
             most = {"depth": MOST_LAYERS, "outputs": 2}.get(name, MOST_SIZE)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-                raise InputError(f"{name} of a relation network is {value!r:.40}; expected 1 to {most:,}")
+                raise InputError(
+                    f"{name} of a relation network is {value!r:.40}. Expected 1 to {most:,}. Change {name}."
+                )
         if self.width % self.heads:
-            raise InputError(f"width is {self.width} for {self.heads} heads; expected a multiple of these")
+            raise InputError(
+                f"width is {self.width} for {self.heads} heads. Expected a multiple of {self.heads}. Change one."
+            )
 
 
 class Block(nn.Module):
@@ -81,8 +86,8 @@ class Relation(nn.Module):
     def initialize(self, seed: int = 0, std: float = 0.02, zero_head: bool = False) -> Relation:
         """Draw matrices and class token from a truncated normal distribution and set biases to 0, in place.
 
-        A `std` of 0.02 suits a width of 768, and 0.06 a width of 128. With `zero_head`, all initial logits are 0, so
-        that none is saturated.
+        `std` is the standard deviation. Good values are 0.02 for a width of 768, and 0.06 for a width of 128.
+        `zero_head` sets the weights of the last layer to 0. Then all initial logits are 0, and none is saturated.
         """
         generator = torch.Generator().manual_seed(seed)
         for name, tensor in self.named_parameters():
@@ -120,7 +125,8 @@ class Relation(nn.Module):
     def between(self, a: Any, b: Any, pairs_at_once: int = PAIRS_AT_ONCE) -> Tensor:
         """Similarities (n, m) of a (n, d) and b (m, d), on the CPU, in chunks of pairs.
 
-        The similarity is minus the logit. With two logits, it is same minus different.
+        With one logit, the similarity is minus this logit. With two logits, it is the logit of "same" minus the logit
+        of "different".
         """
         device, kind = self.proj.weight.device, self.proj.weight.dtype
         with exact(device):

@@ -23,15 +23,16 @@ class PairSampler:
     labels : array (n,)
         Class of each row, as a name or any number.
     negatives : int
-        Number of different pairs for each same pair.
+        Number of pairs of different classes for each pair of one class.
     seed : int
     families : sequence of k, optional
         Family of each class, in the sorted order of the labels. Similar classes, such as variants of a category, form a
         family.
     akin : float
-        Fraction of the different pairs that are within a family, if the family has another class.
+        Fraction of the pairs of different classes whose classes are of one family. Classes without a second class in
+        their family are not counted.
     balanced : bool
-        If False, the class of an anchor is drawn in proportion to its number of rows.
+        True: every class is equally likely for an anchor. False: probabilities are proportional to class sizes.
 
     Raises
     ------
@@ -69,7 +70,10 @@ class PairSampler:
         sizes = self.counts[self.several]
         self.share = None if balanced else sizes / sizes.sum()
         if families is not None and len(families) != len(classes):
-            raise InputError(f"there are {len(families)} families for {len(classes)} classes; expected one each")
+            raise InputError(
+                f"there are {len(families)} families for {len(classes)} classes. Expected one family per class. "
+                "Give a family for each class, in sorted order."
+            )
         self.family = np.zeros(len(classes), dtype=np.int64)
         if families is not None:
             self.family = np.unique(np.asarray(families), return_inverse=True)[1]
@@ -80,7 +84,7 @@ class PairSampler:
         Parameters
         ----------
         anchors : int
-            Number of anchors a; there are a (1 + negatives) pairs.
+            Number of anchors. Each anchor has 1 + negatives pairs.
         step : int
             Number of the step. The same step always gives the same pairs.
 
@@ -89,7 +93,7 @@ class PairSampler:
         anchor, partner : (p,) int64
             Rows of each pair. A row is never paired with itself.
         different : (p,) bool
-            True for pairs of two classes. Of every 1 + negatives pairs, only the first is False.
+            True for pairs of two classes. It is False only for the first pair of each anchor.
         """
         rng = np.random.default_rng([self.seed, step])
         order, starts, counts = self.order, self.starts, self.counts
@@ -118,6 +122,6 @@ class PairSampler:
 
 
 def _any_but(one: np.ndarray, counts: Any, rng: np.random.Generator) -> np.ndarray:
-    """Random number below each count, other than `one`."""
+    """Random index below each count, but not the index `one`."""
     other = rng.integers(np.broadcast_to(counts, one.shape) - 1)
     return other + (other >= one)

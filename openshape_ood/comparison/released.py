@@ -37,7 +37,7 @@ MEAN, SPREAD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
 def prepared_image(
     image: Any, side: int = SIDE, mean: Sequence[float] = MEAN, spread: Sequence[float] = SPREAD
 ) -> Tensor:
-    """Image (h, w, 3) uint8 as network input (3, side, side). It is normalized, and resized without its proportions."""
+    """Image (h, w, 3) uint8 as network input (3, side, side): normalized, and resized to a square without cropping."""
     from PIL import Image
 
     pixels = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
@@ -78,12 +78,13 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
     path : path
         Folder or file, as described above.
     network : {"resnet18", "resnet50"}
-        Network of the features.
+        Architecture of the image encoder.
 
     Returns
     -------
     comparator : Comparator
-        Comparator for the features of this encoder. `Comparator.of(comparator.similarity)` accepts any features.
+        Comparator for the features of this encoder. `Comparator.of(comparator.similarity)` makes a comparator for any
+        features of the same width.
     images : ImageFeatures
 
     Raises
@@ -106,7 +107,8 @@ def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
     file = path / f"{part}.pkl" if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(
-            f"there is no file {file}; expected a folder with {EXTRACTOR}.pkl and {RELATION}.pkl, or a file"
+            f"there is no file {file}. Expected a folder with {EXTRACTOR}.pkl and {RELATION}.pkl, or one file. "
+            "Check the path."
         )
     for key, value in read_weights(file, Keys(), f"resend, {part}").items():
         name = key.removeprefix("module.")
@@ -115,7 +117,7 @@ def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
-    """Network from a state that contains every tensor twice: under the key of the network, and without a prefix."""
+    """Network from a state that contains every tensor twice: with and without the prefix `model_resnet.`."""
     import torchvision
 
     made = getattr(torchvision.models, network)(weights=None)
@@ -123,13 +125,15 @@ def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
     kept = {key: value for key, value in state.items() if not key.startswith(TWIN)}
     twins = {key.removeprefix(TWIN): value for key, value in state.items() if key.startswith(TWIN)}
     twins = {key: value for key, value in twins.items() if not key.startswith("fc.")}
-    # batch counts may differ in files of torch before 1.9; everything else must be equal
+    # the counters `num_batches_tracked` may differ in files of torch before 1.9; all other tensors must be equal
     differ = [k for k, v in kept.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
     if differ:
-        raise WeightsError(f"{path}: {differ[0]} and {TWIN}{differ[0]} differ; expected the same tensor twice")
+        raise WeightsError(
+            f"{path}: {differ[0]} and {TWIN}{differ[0]} differ. Expected the same tensor twice. Get the file again."
+        )
     if kept and twins and kept.keys() != twins.keys():
         odd = sorted(kept.keys() ^ twins.keys())[0]
-        raise WeightsError(f"{path}: {odd} occurs once; expected every tensor of the network twice")
+        raise WeightsError(f"{path}: {odd} occurs once. Expected every tensor twice. Get the file again.")
     load_strictly(made, kept or twins, path, f"resend-{network}")
     return made
 

@@ -1,4 +1,4 @@
-"""Scorer of a comparator: anchors of known classes, and similarities of rows to them."""
+"""Scorer of a comparator. It compares rows with anchors: embeddings that represent the known classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ Score = Literal["max", "softmax", "neighbors"]
 
 @dataclass(frozen=True, eq=False)
 class ComparatorScorer:
-    """Scorer by anchors (p, d), sorted by their classes (p,). Only the score "neighbors" uses `k_nearest`."""
+    """Scorer that compares rows with anchors (p, d).
+
+    `classes` (p,) are the classes of the anchors, in ascending order. Only the score "neighbors" uses `k_nearest`.
+    """
 
     similarity: Similarity
     anchors: np.ndarray
@@ -57,7 +60,7 @@ class Compare:
     """Function that makes the scorer of a comparator, for `Method`.
 
     `text` is True if the comparator also learned names. `identity` is the encoder of the embeddings; None means any
-    encoder of the right width.
+    encoder with embeddings of the same width.
     """
 
     similarity: Similarity
@@ -89,14 +92,14 @@ class Compare:
         classes = np.repeat(np.arange(len(anchors_of)), [len(rows) for rows in anchors_of])
         if score == "neighbors":
             check_count(k, "k", len(classes), "the number of examples that are compared with")
-            distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count near it")
+            distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count")
         return ComparatorScorer(self.similarity, np.concatenate(anchors_of), classes, pool, score, k)
 
     def _check_fits(self, known: KnownClasses) -> None:
         if self.identity is not None and known.identity != ANONYMOUS and not self.identity.fits(known.identity):
             raise MixedEncodersError(
                 f"the comparator was trained on embeddings of {self.identity}, but the known classes are of "
-                f"{known.identity}. Expected the same encoder. Train a comparator: openshape-ood comparator fit"
+                f"{known.identity}. Expected the same encoder. Train a comparator: openshape-ood comparator fit."
             )
         if self.similarity.dim not in (None, known.dim):
             raise MixedEncodersError(
@@ -105,7 +108,7 @@ class Compare:
             )
 
     def _anchors(self, known: KnownClasses, c: int, prototypes: Prototypes, k: int, anchors: Anchors) -> np.ndarray:
-        """Anchors of a class (p, d)."""
+        """Anchors (p, d) of a class."""
         parts = list[np.ndarray]()
         if anchors != "names" and known.examples is not None and c in known.shown:
             examples = known.examples[known.labels == c]

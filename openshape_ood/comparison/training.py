@@ -40,7 +40,7 @@ from openshape_ood.storage import keep_training, resumed_training
 
 STATE, WHAT = "training.safetensors", "comparator in training"
 WINDOW = 50  # steps in a reported mean
-JUDGED_FROM = 100  # steps before a collapse can be reported
+CHECKED_FROM = 100  # steps before a collapse can be reported
 KEPT_EVERY = 100  # steps between two checkpoints
 COLLAPSED = 0.55  # balanced accuracy below which the training has collapsed; a constant output has 0.5
 
@@ -62,7 +62,7 @@ class Recipe:
     steps, pairs : int
         Number of steps, and of pairs in each step.
     negatives : int
-        Number of different pairs for each same pair.
+        Number of pairs of different classes for each pair of one class.
     rate, decay, warm_up : float
         Largest learning rate, weight decay of matrices, and fraction of the steps in which the rate rises.
     loss : {"tanh", "cross_entropy"}
@@ -74,10 +74,10 @@ class Recipe:
     center : bool
         Subtract the mean of the base embeddings.
     std : float
-        Standard deviation of the initial matrices.
+        Standard deviation of the initial weights.
     seed : int
     akin : float
-        Fraction of the different pairs that are within a family, if families are given.
+        Fraction of the pairs of different classes whose classes are of one family, if families are given.
     whiten : float, optional
         Shrinkage of the covariance that whitens the rows. None: no whitening.
     turned : float
@@ -134,7 +134,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a training: finished steps, mean loss and accuracy of recent steps, learning rate, negatives."""
+    """State of a training: finished steps, mean loss and accuracy of recent steps, rate and negatives of the recipe."""
 
     step: int
     loss: float
@@ -192,7 +192,7 @@ def fit_comparator(
     Warns
     -----
     CollapseWarning
-        If the network gives nearly the same output for all pairs. `card["collapsed"]` is the state at the end.
+        If the network gives nearly the same output for all pairs. `card["collapsed"]` tells if this is so at the end.
     """
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
@@ -254,15 +254,16 @@ def train(
     optimizer: torch.optim.Optimizer | None = None,
     keeps: bool = True,
 ) -> list[Progress]:
-    """Train a network in place. `batch` gives for each step the pairs (n, ...) and (n, ...), and `different` (n,).
+    """Train a network in place, and return loss and accuracy of all steps.
 
-    `folder` and `digest` are the folder and the identity of the saved training. `optimizer` is by default the one of
-    the recipe. `keeps` is True in the process that saves. Returns loss and accuracy of all steps.
+    `batch(step)` returns n pairs: first members (n, ...), second members (n, ...), and `different` (n,). `folder` and
+    `digest` are the folder and the identity of the saved training. `optimizer` is by default the one of the recipe.
+    `keeps` is False in a process that must not save.
     """
     optimizer = optimizer or default_optimizer(network, recipe)
     state = None if folder is None else folder / STATE
     before = resumed_training(state, network, [optimizer], digest, WHAT) or []
-    seen = [(float(loss), float(accuracy)) for loss, accuracy in before]  # of each step
+    seen = [(float(loss), float(accuracy)) for loss, accuracy in before]  # per step
     warned = False
     network.train()
     for step in range(len(seen), recipe.steps):
@@ -293,8 +294,8 @@ def train(
 
 
 def is_collapsed(now: Progress) -> bool:
-    """True if the training is no better than a constant output, from step `JUDGED_FROM` on."""
-    return now.step >= JUDGED_FROM and not now.balanced_accuracy >= COLLAPSED
+    """True if the training is no better than a constant output, from step `CHECKED_FROM` on."""
+    return now.step >= CHECKED_FROM and not now.balanced_accuracy >= COLLAPSED
 
 
 def _progress(seen: Sequence[tuple[float, float]], step: int, recipe: Recipe) -> Progress:
@@ -307,9 +308,9 @@ def collapse(now: Progress) -> str:
     constant, unlearned, dead = plateaus(now.negatives)
     return (
         f"the network gives nearly the same output for all pairs: after {now.step} steps the balanced accuracy is "
-        f"{now.balanced_accuracy:.3f}, the loss {now.loss:.4f}. (The tanh loss of the best constant, {constant:.3f}, "
-        f"is {unlearned:.4f}, and of outputs saturated at 1 it is {dead:.4f}.) Try zero_head, 1 to 3 negatives per "
-        "same pair, AdamW at 1e-3, or labels that fit the embeddings"
+        f"{now.balanced_accuracy:.3f}, the loss {now.loss:.4f}. Expected an accuracy of {COLLAPSED} or more (a "
+        f"constant output {constant:.3f} has the tanh loss {unlearned:.4f}, outputs saturated at 1 have {dead:.4f}). "
+        "Try zero_head, 1 to 3 negatives, AdamW at 1e-3, or labels that fit the embeddings."
     )
 
 
@@ -332,11 +333,13 @@ def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
     if rng.random() >= recipe.turned:
         return torch.eye(d)
     matrix, upper = np.linalg.qr(rng.standard_normal((d, d)))
-    return torch.from_numpy((matrix * np.sign(np.diag(upper))).astype(np.float32))  # signs: every rotation as likely
+    return torch.from_numpy(
+        (matrix * np.sign(np.diag(upper))).astype(np.float32)
+    )  # signs: all rotations are equally likely
 
 
 def _distinct(base: KnownClasses) -> KnownClasses:
-    """Each embedding of a class once, because pairs of equal rows would teach identity instead of class."""
+    """Copy without duplicate embeddings in a class. Pairs of equal rows would not teach what a class has in common."""
     examples, labels = base.labeled_examples()
     first = dict[tuple[int, bytes], int]()
     for i, (row, label) in enumerate(zip(examples, labels.tolist(), strict=True)):
@@ -346,7 +349,7 @@ def _distinct(base: KnownClasses) -> KnownClasses:
 
 
 def _with_names(base: KnownClasses) -> KnownClasses:
-    """Name embeddings as one more example each."""
+    """Copy in which the embedding of each name is one more example of its class."""
     examples, labels = base.labeled_examples()
     rows = np.concatenate([unit_or_zero(examples), unit_or_zero(np.asarray(base.text))])
     return replace(base, examples=rows, labels=np.concatenate([labels, np.arange(len(base.names))]))

@@ -1,4 +1,4 @@
-"""Overlap of base classes and evaluation classes. The evaluation of a comparator is zero-shot if there is none."""
+"""Overlap of base classes and evaluation classes. Without an overlap, the evaluation of a comparator is zero-shot."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
     """Base classes that overlap with evaluation classes, as a mapping from base class to evaluation class.
 
     Differences of spelling, plurals and common synonyms are ignored. A name that ends in a class name is a kind of this
-    class and overlaps with it: an office chair is a chair. For "chair/variant", the category is compared too.
+    class and overlaps with it: an office chair is a chair. The parts of a name with a slash are compared too, as in
+    "chair/variant".
 
     Examples
     --------
@@ -64,11 +65,11 @@ def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
         more = ", …" * (len(shared) > 6)
         raise ClassNamesError(
             f"{len(shared)} of the {len(base)} base classes are classes of the evaluation: {some}{more}. "
-            "Expected no common classes, because a comparator must not be trained on test classes. Leave them out"
+            "Expected no common classes, because a comparator must not be trained on test classes. Leave them out."
         )
 
 
 def _kinds(name: str) -> list[str]:
-    """Canonical forms of a name and of all its endings."""
+    """Canonical forms of a name, and of the name without its first words."""
     words = re.findall(r"[^\W_]+", re.sub(r"\(.*?\)", " ", name))
     return [form for i in range(len(words)) for form in sorted(readings(" ".join(words[i:])))]

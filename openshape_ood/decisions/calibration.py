@@ -1,13 +1,14 @@
 """Conformal calibration: thresholds with guaranteed coverage, from the novelty of known shapes.
 
-All guarantees need exchangeability: the n calibration shapes and the tested shapes have one distribution, and the score
-does not depend on them. Then a new known shape is kept with probability `expected_coverage(n, coverage)`, for any score
-and encoder. This is the mean over calibration sets; `coverage_law` gives the distribution for a single set.
+All guarantees need exchangeability: the n calibration shapes and the tested shapes have the same distribution, and the
+score does not depend on these shapes. Then a new known shape is kept with probability `expected_coverage(n, coverage)`,
+for any score and encoder. This probability is a mean over calibration sets; `coverage_law` gives the distribution for a
+single set.
 
 Exchangeability does not hold if the calibration shapes are clean models and the tested shapes are scans, or if the
-proportions of the classes differ. It does not hold for the examples of a score (see `leave_one_out`), nor for several
-scans of one object (see `one_of_each`). Remedy: calibrate on known shapes from the source of the tested shapes; a small
-set is enough. `python -m benchmarks coverage` measures all these cases.
+proportions of the classes differ. It does not hold for examples that the score uses (see `leave_one_out`), nor for
+several scans of one object (see `one_of_each`). Remedy: calibrate on known shapes from the source of the tested shapes;
+a small set is enough. `python -m benchmarks coverage` measures all these cases.
 
 Scores grow with novelty: a shape is kept as known if its score is at most the threshold.
 """
@@ -108,7 +109,7 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
     Raises
     ------
     InputError
-        As in `conformal_threshold`. Also if `tests` is below 1.
+        As in `conformal_threshold`, and if `tests` is below 1.
 
     References
     ----------
@@ -132,8 +133,8 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
 def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     """Conformal p-values, small for novel: (1 + #{calibration >= novelty}) / (n + 1).
 
-    For a known, exchangeable shape, P(p <= t) <= t for every t; with ties this still holds. The p-value is at most
-    1 - coverage exactly if the novelty is above `conformal_threshold(calibration, coverage)`.
+    For a known, exchangeable shape, P(p <= t) <= t for every t, even with ties. The p-value is at most 1 - coverage if
+    and only if the novelty is above `conformal_threshold(calibration, coverage)`.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
     """One random row of each group, to calibrate if objects were scanned several times.
 
     Scans of one object are dependent. If each of g objects gives one scan, these scans are exchangeable with a scan of
-    a new object. The coverage is then the one for g scores.
+    a new object. The coverage is then `expected_coverage(g, coverage)`.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
 
 
 def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
-    """Mask of novel shapes in a batch. Novel are the k smallest p, for the largest k with p_(k) <= k rate / b.
+    """Mask of novel shapes in a batch: the k smallest p, for the largest k with p_(k) <= k rate / b.
 
     The false-discovery rate is the mean fraction of known shapes among those called novel (0 if none is called novel).
     It is at most `rate` for independent p-values, and for conformal p-values with a common calibration set. A p-value
@@ -232,7 +233,9 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
     """
     values = array(p, "p-values", "b").astype(np.float64)
     if ((values < 0) | (values > 1)).any():
-        raise InputError(f"p-values are from {values.min():.4g} to {values.max():.4g}; expected 0 to 1")
+        raise InputError(
+            f"p-values are from {values.min():.4g} to {values.max():.4g}. Expected 0 to 1. Give p-values, not scores."
+        )
     share = float(share_between(rate, "rate"))
     allowed = share * np.arange(1, len(values) + 1) / max(1, len(values))
     # conformal p-values often equal the bound exactly, so rounding must not change the result
@@ -287,7 +290,8 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
         left_out_novelty = np.asarray(to_numpy(score(rows[i : i + 1], rows[others], left)), dtype=np.float64)
         if left_out_novelty.shape != (1,) or not np.isfinite(left_out_novelty).all():
             raise InputError(
-                f"the score of example {i} is {left_out_novelty}; expected one finite novelty, of shape (1,)"
+                f"the score of example {i} is {left_out_novelty}. Expected one finite novelty, of shape (1,). "
+                "Correct the function `score`."
             )
         novelty[i] = left_out_novelty[0]
     return novelty
@@ -297,15 +301,16 @@ def _rank(n: int, coverage: float) -> int:
     """Rank from 1 of the threshold among n sorted scores. Raises `InputError` if n is too small."""
     rank = math.ceil(share_between(coverage, "coverage") * (n + 1))
     if n < 1 or rank > n:
+        lower = f", or a coverage up to {10_000 * n // (n + 1) / 10_000:g}" if n >= 1 else ""
         raise InputError(
-            f"{n} calibration scores cannot promise a coverage of {coverage:g}, {calibration_needed(coverage)} or more "
-            f"can" + (f"; {n} promise at most {n / (n + 1):.4g}" if n >= 1 else "")
+            f"{n} calibration scores cannot promise a coverage of {coverage:g}. {calibration_needed(coverage)} or more "
+            f"can. Give more{lower}."
         )
     return rank
 
 
 def share_between(value: float, name: str) -> Fraction:
-    """A share as an exact fraction. 0.95 becomes 19 / 20, because the rounding of the float could change a rank."""
+    """A share as an exact fraction. 0.95 becomes 19 / 20, because a rounded float could change a rank."""
     try:
         share = Fraction(repr(float(value)))
     except (TypeError, ValueError):  # NaN and infinity raise ValueError

@@ -3,7 +3,7 @@
 The coverage of a threshold holds while known objects have the distribution of the calibration set. Novel objects have
 mostly high novelties, but drift of the known objects changes low novelties too. Both tests therefore use only novelties
 below a cut: the k-th highest calibration novelty, k = floor(cut (n + 1)). Without drift, the calibration novelties and
-the novelties of known objects below the cut are exchangeable, whatever the fraction of novel objects above it.
+the novelties of known objects below the cut are exchangeable, for any fraction of novel objects above the cut.
 
 Novel objects with a novelty below the cut look like drift. Their number grows with the number of novel objects. So the
 fraction `cut` grows from 0.05 to 0.3 with the fraction of objects beyond the first cut. This choice depends only on
@@ -33,7 +33,7 @@ from openshape_ood.storage import loaded_state, save_whole
 
 CUTS = (0.05, 0.1, 0.3)  # cuts for three ranges of the fraction of objects beyond the first cut
 SHARES = (0.35, 0.45)  # bounds of these ranges: up to 0.35, up to 0.45, above 0.45
-BEFORE = (2, 10)  # prior counts of a stream for that fraction: objects beyond, and all objects
+BEFORE = (2, 10)  # prior counts for this fraction in a stream: 2 of 10 objects are beyond the first cut
 FEWEST = 19  # minimum number of tested objects below the cut, and of calibration novelties
 LEAST_POOL = 10  # minimum number of calibration novelties below the cut
 HISTOGRAMS = ((6, 0.1), (6, 0.4), (10, 0.2))  # number of bins, and weight of the uniform density in the mixture
@@ -44,7 +44,7 @@ FIRST_RESTART = 64
 PERMUTATIONS = 999
 MOST = 10_000  # maximum number of tested and of calibration values in a batch test; more are sampled at random
 BINS = 6  # bins of the report
-DEVIATES = 2.576  # a bin deviates beyond this many standard errors
+DEVIATES = 2.576  # a bin deviates if its difference is more than this number of standard errors
 TO_LABEL = 30
 FORMAT = "openshape_ood drift 1"
 CHUNK = 256  # number of values to process at a time
@@ -88,7 +88,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Bin:
-    """Fraction of the objects below the cut with p-values from `low` to `high`: tested objects and calibration set."""
+    """Bin of the report: fractions of the objects below the cut whose p-value is from `low` to `high`.
+
+    `share` is the fraction of the tested objects, and `calibration` is the fraction of the calibration set.
+    """
 
     low: float
     high: float
@@ -164,12 +167,11 @@ class Drift:
             sentences.append("No sign that the known objects differ from the calibration set.")
         if self.unexpected and self.called_novel is not None and self.expected_novel is not None:
             sentences.append(f"{self.called_novel} are called novel, {100 * self.expected_novel:.3g} % were expected.")
-            sentences.append("Either that many are novel, or the known objects changed.")
+            sentences.append("Either the fraction of novel objects is different, or the known objects changed.")
             sentences += [label] if self.kept is None and not self.alarm else []
         if self.kept is not None:
-            sentences.append(
-                f"Of {self.kept.of} labeled known shapes the threshold keeps {self.kept.count}: {self.kept}."
-            )
+            kept = f"{self.kept.count} of {self.kept.of} labeled known shapes: {self.kept}"
+            sentences.append(f"The threshold keeps {kept}.")
         return " ".join(sentences)
 
     def as_json(self) -> dict[str, Any]:
@@ -189,8 +191,8 @@ class DriftStream:
 
     Each value below the cut is ranked in a growing pool: the calibration values below the cut, and all earlier tested
     values. Without drift, these ranks are exactly uniform and independent. The martingale is a capital that is bet on
-    histograms of earlier ranks and on beta densities. Several copies of the bets start at the values 0, 64, 128, 256,
-    ... and are averaged. An alarm is permanent.
+    histograms of earlier ranks and on beta densities. Several copies of the bets start after 0, 64, 128, 256, ...
+    values, and their capitals are averaged. An alarm is permanent.
 
     The order of the objects must not depend on their novelty. For example, they must not be sorted by class. The pool
     needs 8 bytes per object.
@@ -200,8 +202,8 @@ class DriftStream:
     calibration : array (n,)
         Novelty of 19 or more known objects, one value per object.
     cut : float, optional
-        Fraction of the calibration novelties at or above the cut, at least 1 / (n + 1). Default: 0.05 to 0.3, larger
-        if more objects so far are beyond the first cut.
+        Fraction of the calibration novelties at or above the cut, at least 1 / (n + 1). Default: 0.05 to 0.3. It grows
+        with the fraction of earlier objects beyond the first cut.
     level : float
         Maximum probability of a false alarm. Default: 0.01.
     seed : int
@@ -275,7 +277,7 @@ class DriftStream:
         Raises
         ------
         InputError
-            For NaN or infinity, or a wrong number of groups. The state does not change then.
+            For NaN or infinity, or a wrong number of groups. After an error, the state is unchanged.
         """
         values = array(novelty, "novelties", "b").astype(np.float64)
         if groups is not None:
@@ -380,7 +382,7 @@ class DriftStream:
         return first
 
     def _ranks(self, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
-        """Smoothed ranks, in [0, 1), of the values that are below their cut, among the pool below that cut.
+        """Smoothed ranks, in [0, 1), of the values below their cut, relative to the pool below this cut.
 
         `limits` (b,) are the cuts. Each value is added to the pool before the next value is ranked.
         """
@@ -397,7 +399,7 @@ class DriftStream:
         return np.minimum(ranks, 1 - 1e-12)
 
     def _uniform(self, count: int) -> np.ndarray:
-        """The next `count` random numbers. They depend only on the seed and on the number of earlier ones."""
+        """The next `count` random numbers. They depend only on the seed and on the number of earlier numbers."""
         bits = np.random.Philox(self.seed).advance(self.below // 4)  # one step gives four numbers
         return np.random.Generator(bits).random(self.below % 4 + count)[self.below % 4 :]
 
@@ -416,7 +418,7 @@ class DriftStream:
             counts[:, begin : begin + bins] += hits.sum(axis=0)
             begin += bins
         gains += [np.broadcast_to(bet, gains[0].shape) for bet in _beta_bets()[:, (ranks * STEPS).astype(np.int64)]]
-        # (copies, 1 + ranks, bets): cumulative sums in order, so that the batch size does not change the numbers
+        # (copies, 1 + ranks, bets): sums are cumulative and in order, so that the batch size does not change them
         logs = np.cumsum(np.concatenate([self._logs[:, None], np.log(np.stack(gains, axis=2))], axis=1), axis=1)
         self._counts, self._logs = counts, logs[:, -1]
         self.below += len(ranks)
@@ -439,7 +441,7 @@ def batch_drift(
     expected_novel: float | None = None,
     coverage: float | None = None,
 ) -> Drift:
-    """Drift test for a batch, whose order does not matter. The probability of a false alarm is at most `level`.
+    """Drift test for a batch in any order. The probability of a false alarm is at most `level`.
 
     It is a two-sample Anderson-Darling test of the values below the cut. The p-value comes from 999 random permutations
     and is exact. If a sample has more than 10,000 values, the test uses 10,000 of them, drawn at random.
@@ -476,7 +478,9 @@ def batch_drift(
     limits, held = _limits(calibration, cut)
     allowed = float(share_between(level, "level"))
     if allowed < 1 / (PERMUTATIONS + 1):
-        raise InputError(f"level is {level!r}; expected 0.001 or more, the smallest p-value of 999 permutations")
+        raise InputError(
+            f"level is {level!r}. Expected 0.001 or more, the smallest p-value of 999 permutations. Raise the level."
+        )
     rng = np.random.default_rng(check_seed(seed))
     expected = check_share(expected_novel)
     tested = array(novelty, "novelties", "b").astype(np.float64)
@@ -569,7 +573,7 @@ def _too_few(below: int, tested: int) -> str:
 def _limits(calibration: Any, cut: float | None) -> tuple[np.ndarray, np.ndarray]:
     """The cuts as novelties, highest first, and the sorted calibration novelties below the highest cut.
 
-    If no cut is given, the cuts are those of `CUTS` with enough calibration novelties below them.
+    If no cut is given, the cuts are the values of `CUTS` with enough calibration novelties below them.
     """
     held = np.sort(array(calibration, "calibration scores", "n").astype(np.float64))
     if len(held) < FEWEST:
@@ -611,8 +615,8 @@ def _starts(copies: int) -> np.ndarray:
 def _log_capital(logs: np.ndarray) -> np.ndarray:
     """Log of the mean capital (b,) over all copies, given logs (copies, b, bets).
 
-    Copies that have not started have the capital 1. The weight of a copy is 1 / ((j + 1) (j + 2)), where j is its
-    number from 0.
+    Copies that have not started have the capital 1. The copy with index j, from 0, has the weight 1 / ((j + 1) (j +
+    2)).
     """
     started = len(logs)
     weights = 1 / (np.arange(1, started + 1) * np.arange(2, started + 2))
@@ -623,7 +627,7 @@ def _log_capital(logs: np.ndarray) -> np.ndarray:
 
 @cache
 def _weights() -> np.ndarray:
-    """Fraction of the capital of a copy that each bet starts with: first histograms, then beta densities."""
+    """Initial fraction of the capital of a copy for each bet: first histograms, then beta densities."""
     bets = len(_beta_bets())
     histograms = [ON_HISTOGRAMS / len(HISTOGRAMS)] * len(HISTOGRAMS)
     return np.array([*histograms, *[(1 - ON_HISTOGRAMS) / bets] * bets])
@@ -643,9 +647,9 @@ def _permuted(held: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> 
     order = np.argsort(values, kind="stable")
     ends = np.flatnonzero(np.diff(values[order]) > 0) + 1  # equal values are counted at once
     of_batch = (order >= len(held)).astype(np.float64)
-    seen = _anderson_darling(of_batch, ends)
+    observed = _anderson_darling(of_batch, ends)
     drawn = [_anderson_darling(rng.permutation(of_batch), ends) for _ in range(PERMUTATIONS)]
-    return (1 + int((np.array(drawn) >= seen * (1 - 1e-12)).sum())) / (PERMUTATIONS + 1)
+    return (1 + int((np.array(drawn) >= observed * (1 - 1e-12)).sum())) / (PERMUTATIONS + 1)
 
 
 def _anderson_darling(of_batch: np.ndarray, ends: np.ndarray) -> float:

@@ -78,7 +78,7 @@ def auroc(known: Any, novel: Any) -> float:
 
 
 def published_fpr95(known: Any, novel: Any) -> float:
-    """FPR95 as in the evaluation of ReSeND and older ones, for novelties `known` (m,) and `novel` (n,).
+    """FPR95 as in the evaluation of ReSeND and in older evaluations, for novelties `known` (m,) and `novel` (n,).
 
     It is computed at the threshold that accepts the fraction of known objects nearest to 0.95 (for ties, the larger).
     For small n it may differ by several points from the interpolated value of `ood_metrics`. Use it only to compare
@@ -138,17 +138,18 @@ def image_regions(truth: Any) -> np.ndarray:
     """
     from scipy.ndimage import label
 
-    beside = np.zeros((3, 3, 3), dtype=bool)
-    beside[1] = True  # neighbors within one image
-    return label(array(truth, "truth", "thw", any_type=True), structure=beside)[0]
+    adjacent = np.zeros((3, 3, 3), dtype=bool)
+    adjacent[1] = True  # neighbors within one image
+    return label(array(truth, "truth", "thw", any_type=True), structure=adjacent)[0]
 
 
 def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float:
     """AUPRO: mean detected fraction of damaged regions at low false-positive rates.
 
     For every threshold, there is a mean detected fraction of the regions, and a fraction of intact elements beyond the
-    threshold. AUPRO is the area under the curve of the first over the second, up to `most_false`, divided by
-    `most_false`. All regions have equal weight. A random novelty gives `most_false` / 2, which is 0.15.
+    threshold. AUPRO is the area under the curve of the detected fraction over the intact fraction, up to `most_false`,
+    divided by `most_false`. All regions have equal weight. A random novelty gives `most_false` / 2, which is 0.15 by
+    default.
 
     Parameters
     ----------
@@ -185,7 +186,9 @@ def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float
             "Give 0 for intact elements."
         )
     if not 0 < most_false <= 1:
-        raise InputError(f"most_false is {most_false!r}; expected a share, above 0 and at most 1")
+        raise InputError(
+            f"most_false is {most_false!r}. Expected a share above 0 and at most 1. Give 0.3 for 30 % of the elements."
+        )
     names, index, sizes = np.unique(region_of, return_inverse=True, return_counts=True)
     if len(names) < 2 or names[0] != 0:
         raise InputError("all elements are intact, or all are damaged. Expected both kinds. Add elements.")
@@ -212,7 +215,8 @@ def overlap_at(truth: Any, predicted: Any) -> dict[str, float]:
     true, marked = (np.asarray(to_numpy(one)) for one in (truth, predicted))
     if true.shape != marked.shape or {true.dtype, marked.dtype} != {np.dtype(bool)}:
         raise InputError(
-            f"truth {true.dtype} {true.shape} and predicted {marked.dtype} {marked.shape}; expected bool (n,) twice"
+            f"truth is {true.dtype} {true.shape}, and predicted is {marked.dtype} {marked.shape}. "
+            "Expected bool (n,) for both. Convert them."
         )
     both, either = float((true & marked).sum()), float((true | marked).sum())
     parts = {"iou": (both, either), "f1": (2 * both, either + both), "precision": (both, marked.sum())}

@@ -207,9 +207,9 @@ class Marks:
     shapes : int
         Number of calibration objects.
     largest : float
-        Maximum fraction of a shape that is marked: its most novel elements.
+        Maximum fraction of a shape that is marked. Only the most novel elements are marked.
     min_size : int or float
-        Minimum size of a region: a number of elements, or if below 1 a fraction of the seen elements.
+        Minimum size of a region: a number of elements. If it is below 1, it is a fraction of the seen elements.
     peaks : ndarray (n,)
         Level of the highest region of each calibration shape; may be empty.
     weights : ndarray (n,)
@@ -226,7 +226,7 @@ class Marks:
 
     def __post_init__(self) -> None:
         if self.of not in ("points", "regions"):
-            raise InputError(f"marks are of {self.of!r:.40}; expected 'points' or 'regions'")
+            raise InputError(f"marks are of {self.of!r:.40}. Expected 'points' or 'regions'. Give one of these.")
         if self.rate is not None:
             share_between(self.rate, "the rate of marks")
         if not 0 < self.largest <= 1 or self.shapes < 1:
@@ -235,11 +235,17 @@ class Marks:
                 "and at least 1 shape. Correct these values."
             )
         if not (self.min_size >= 1 or 0 < self.min_size < 1):
-            raise InputError(f"min_size is {self.min_size!r:.40}; expected a whole number, or a share between 0 and 1")
+            raise InputError(
+                f"min_size is {self.min_size!r:.40}. Expected a number of elements, or a share between 0 and 1. "
+                "Give 20 for 20 elements, or 0.01 for 1 %."
+            )
         peaks = array(self.peaks, "peaks of marks", "b").astype(np.float64)
         weights = array(self.weights, "weights of marks", "b").astype(np.float64)
         if len(peaks) != len(weights) or (weights <= 0).any():
-            raise InputError(f"marks have {len(peaks)} peaks and {len(weights)} weights; expected one above 0 for each")
+            raise InputError(
+                f"marks have {len(peaks)} peaks and {len(weights)} weights, {(weights <= 0).sum()} of them 0 or less. "
+                "Expected one weight above 0 per peak. Correct the weights."
+            )
         order = np.argsort(peaks, kind="stable")
         object.__setattr__(self, "peaks", peaks[order])
         object.__setattr__(self, "weights", weights[order])
@@ -247,8 +253,9 @@ class Marks:
     def p_values(self, levels: Any) -> np.ndarray:
         """Conformal p-values (b,) of regions with these levels: (1 + objects with a region as high) / (n + 1).
 
-        For a known, undamaged shape, the probability that any region has a p-value of at most t is at most t. If an
-        object has several shapes, it counts with the fraction of its shapes. Raises `InputError` without peaks.
+        For a known, undamaged shape, the probability that any region has a p-value of at most t is at most t. An object
+        with several shapes counts with the fraction of its shapes that have such a region. Raises `InputError` without
+        peaks.
 
         Examples
         --------
@@ -310,7 +317,7 @@ def _bound(largest: float, rate: float) -> Any:
     bound = share_between(largest, "largest")
     if bound <= share_between(rate, "rate"):
         raise InputError(
-            f"largest is {largest:g}, the rate {rate:g}. Expected largest above the rate, because losses never exceed "
-            "it. Give a larger bound"
+            f"largest is {largest:g}, the rate {rate:g}. Expected largest above the rate, because no loss "
+            "exceeds it. Give a larger bound."
         )
     return bound

@@ -28,7 +28,7 @@ from openshape_ood.storage import loaded_state, save_whole
 
 FORMAT = "openshape_ood threshold 1"
 GENERATED = "generated "  # beginning of the source of a threshold from generated shapes
-OWN = "not of your own shapes; calibrate on 19 or more known ones of yours"  # remark on generated shapes
+REMARK = "not your own shapes; calibrate on 19 or more of your known shapes"  # for generated shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,8 @@ class Threshold:
     value : float
         Highest novelty of a known row.
     coverage : float, optional
-        Fraction of known rows that it keeps, if they are from the source of the calibration rows. None if unknown.
+        Fraction of known rows that the threshold keeps, for rows from the source of the calibration rows. None if
+        unknown.
     scores : (n,) float64
         Sorted novelties of the calibration rows, for p-values; may be empty.
     provenance : Provenance, optional
@@ -74,10 +75,14 @@ class Threshold:
     def __post_init__(self) -> None:
         if not _finite(self.value):
             raise InputError(
-                f"a threshold is {self.value!r:.40}; expected a finite number, the highest novelty of a known row"
+                f"a threshold is {self.value!r:.40}. Expected a finite number, the highest novelty of a known row. "
+                "Correct the value."
             )
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
-            raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
+            raise InputError(
+                f"a threshold has the coverage {self.coverage!r:.40}. Expected a share between 0 and 1. "
+                "Give 0.95 for 95 %."
+            )
         if self.low is not None and not (_finite(self.low) and self.low <= self.value):
             raise InputError(f"low is {self.low!r:.40}. Expected a number up to {self.value:.6g}. Give a lower one.")
         if self.missed is not None and (self.low is None or not (_finite(self.missed) and 0 < self.missed < 1)):
@@ -113,7 +118,8 @@ class Threshold:
         provenance : Provenance, optional
         source : str
         few : bool
-            If there are too few rows for the coverage, use the largest novelty, which keeps n / (n + 1) of the known.
+            True to use the largest novelty if there are too few rows for the coverage. It keeps n / (n + 1) of the
+            known rows.
 
         Raises
         ------
@@ -258,9 +264,7 @@ class Threshold:
         try:
             return Threshold.from_novelty(self.scores, coverage, provenance=self.provenance, source=self.source)
         except InputError as error:
-            raise InputError(
-                f"the threshold has too few known shapes: {error}. Give more, or a smaller coverage"
-            ) from None
+            raise InputError(f"the threshold has too few known shapes: {error}") from None
 
     def fits(self, provenance: Provenance) -> bool:
         """True if the threshold was made with this encoder and method, or does not state them."""
@@ -295,8 +299,8 @@ class Threshold:
         >>> Threshold.from_novelty(range(40), source="known shapes of calibration/").promise
         'keeps 95.1 % of known shapes like the 40 used for calibration (known shapes of calibration/)'
         >>> Threshold.from_novelty(range(40), source="generated scans of chair").promise
-        'keeps 95.1 % of 40 held-out generated scans of chair (not of your own shapes; calibrate on 19 or more known \
-ones of yours)'
+        'keeps 95.1 % of 40 held-out generated scans of chair (not your own shapes; calibrate on 19 or more of your \
+known shapes)'
         """
         return self._promise("")
 
@@ -313,7 +317,7 @@ ones of yours)'
             return rates + replace(self, low=None, missed=None)._promise(remedy)
         share = f"keeps {f'{100 * self.coverage:.1f}'.removesuffix('.0')} %"
         if self.is_generated:
-            return f"{share} of {self.n} held-out {self.source} ({OWN}{f': {remedy}' if remedy else ''})"
+            return f"{share} of {self.n} held-out {self.source} ({REMARK}{f': {remedy}' if remedy else ''})"
         source = f" ({self.source})" if self.source else ""
         calibrated_on = f"the {self.n}" if self.n else "those"
         surface = self.provenance is not None and self.provenance.identity.space.startswith("reconstruction/")
@@ -321,16 +325,16 @@ ones of yours)'
         return f"{share} of {kept} like {calibrated_on} used for calibration{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
-        """Text with the value and the fraction of known rows kept. It says how to calibrate on own shapes, if needed.
+        """Text with the value and the fraction of known rows kept. If needed, it states how to calibrate on your
+        shapes.
 
         `remedy` is the option of the entry point for calibration shapes.
         """
         if self.marks is not None and self.marks.rate is not None:
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
         if self.coverage is None:
-            return (
-                f"{self._named()}: which share of known shapes it keeps is unknown; calibrate on 19 or more: {remedy}"
-            )
+            how = f"calibrate on 19 or more known shapes: {remedy}"
+            return f"{self._named()}: the share of known shapes that it keeps is unknown; {how}"
         return f"threshold {self.value:.3f}{',' * (self.low is not None)} {self._promise(remedy)}"
 
     def as_json(self) -> dict[str, Any]:

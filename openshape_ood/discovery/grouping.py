@@ -16,12 +16,14 @@ Grouping = Callable[[np.ndarray, int], np.ndarray]
 MOST = 5_000  # maximum number of rows to cluster; their distance table takes 200 MB
 MOST_GROUPS = 40  # largest number of groups tried by "agglomerative"
 NEIGHBORS = 3  # min_samples of HDBSCAN
-WITHIN = 0.95  # quantile of the members' neighbor distances; a row outside the sample joins within this distance
+WITHIN = 0.95  # quantile of the members' neighbor distances: the maximum distance of a row that joins
 DRAWS, SHARE = 20, 0.8  # for the stability: number of samples, and fraction of the rows in each
 
 
 def find_grouping(grouping: str | Grouping) -> Grouping:
-    """Function that groups unit rows (n, d). It returns group numbers (n,): from 0 by first member, -1 for no group.
+    """Function that groups unit rows (n, d) and returns group numbers (n,). -1 means no group.
+
+    Groups are numbered from 0, in the order of their first rows.
 
     Raises `UnknownNameError` for an unknown name. The function raises `InputError` if a custom grouping returns an
     invalid result.
@@ -50,11 +52,11 @@ def find_grouping(grouping: str | Grouping) -> Grouping:
 
 
 def hdbscan(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """Density-based groups, by Euclidean distance. For unit rows it gives the same order as the cosine."""
+    """Density-based groups, by Euclidean distance. Unit rows have the same nearest neighbors by cosine."""
     from sklearn.cluster import HDBSCAN
 
     def clustered(**single: bool) -> np.ndarray:
-        # in hundreds of dimensions, a tree is slower than computing all distances
+        # in hundreds of dimensions, a search tree is slower than computing all distances
         how = {"min_samples": min(NEIGHBORS, min_size), "algorithm": "brute", "copy": True, **single}
         return np.asarray(HDBSCAN(min_cluster_size=min_size, **how).fit_predict(rows))
 
@@ -64,7 +66,7 @@ def hdbscan(rows: np.ndarray, min_size: int) -> np.ndarray:
 
 
 def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """Groups by average linkage of cosines. The number of groups is the one with the largest mean silhouette."""
+    """Groups by average linkage of cosines. The number of groups maximizes the mean silhouette."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
@@ -74,7 +76,7 @@ def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average")
     cuts = [fcluster(tree, k, "maxclust") - 1 for k in range(2, min(MOST_GROUPS, len(rows) - 1) + 1)]
-    # summed distances to the groups of the finest partition; coarser partitions add these sums
+    # summed distances to the groups of the finest partition; for a coarser partition, these sums are added
     sums = distance @ np.eye(cuts[-1].max() + 1)[cuts[-1]]
     first = np.unique(cuts[-1], return_index=True)[1]
     return max(cuts, key=lambda labels: silhouette(sums @ np.eye(labels.max() + 1)[labels[first]], labels))
@@ -104,8 +106,8 @@ def sample_of(n: int, seed: int) -> np.ndarray:
 def spread_labels(rows: np.ndarray, sampled: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Group numbers (n,) of all unit rows (n, d), given the group numbers `labels` (s,) of the sampled rows.
 
-    A row joins the group of its nearest sampled row, if that row is near enough; else its number is -1. Near enough
-    means within the 95 % quantile of the distances between the group's sampled members and their nearest neighbors.
+    A row joins the group of its nearest sampled row, if that row is near enough; else its number is -1. The maximum
+    distance is the 95 % quantile of the distances between the group's sampled members and their nearest neighbors.
     """
     if len(sampled) == len(rows):
         return labels

@@ -22,7 +22,7 @@ from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import folded
 
 SUGGESTED = 3  # names per group
-COVERAGE = 0.95  # fraction of the known classes that their own names fit
+COVERAGE = 0.95  # fraction of the known classes whose own name fits
 LEAST_CLASSES = 4  # with fewer classes, the threshold would reject more than one correct name in five
 
 
@@ -39,19 +39,21 @@ def discover(
 ) -> Discovery:
     """Group the novel rows and suggest names for the groups.
 
-    A name fits a group if its median cosine with the group's rows is high enough. "High enough" is calibrated on the
-    known classes: on the median cosines between their names and the rows kept as these classes. The threshold accepts
-    95 % of the known classes, or k / (k + 1) if there are k < 19. Only classes with at least `min_size` kept rows
-    count. With fewer than four of them there is no threshold. The text encoder must know the class names.
+    A name fits a group if its median cosine with the group's rows reaches a threshold. The threshold is calibrated on
+    the known classes. For each class, it uses the median cosine between the class name and the known rows (rows that
+    are not novel) whose nearest class it is. The threshold accepts 95 % of the known classes, or k / (k + 1) if there
+    are k < 19. Only classes with at least `min_size` distinct known rows count. With fewer than four such classes,
+    there is no threshold. The text encoder must know the class names.
 
-    If more than 5,000 distinct rows are novel, a random sample of 5,000 is grouped. Every other row joins the group of
-    its nearest sampled row, if the distance is within the 95 % quantile of the neighbor distances in that group. A
-    group with fewer than `min_size` sampled rows is not found.
+    If more than 5,000 distinct rows are novel, only a random sample of 5,000 is clustered. Every other row joins the
+    group of its nearest sampled row, if it is near enough. The maximum distance is the 95 % quantile of the neighbor
+    distances in that group. A group with fewer than `min_size` sampled rows is not found.
 
     Parameters
     ----------
     judgement : NoveltyResult or Judgement
-        Result for b rows from `score_novelty` or a scorer. A `Judgement` has no class names, so fit is unknown.
+        Result for b rows from `score_novelty` or a scorer. A `Judgement` has no class names, so `fits`
+        is None for all groups.
     embeddings : Embeddings
         Embeddings of the same b rows, such as `result.embeddings`.
     names : sequence of str, optional
@@ -62,8 +64,8 @@ def discover(
         Threshold for novel rows. Default: the threshold of `judgement`.
     grouping : {"hdbscan", "agglomerative"} or callable
         "hdbscan" groups by density; if it finds no separate groups, the densest part is the only group. "agglomerative"
-        groups by average linkage of cosines, with the largest silhouette. A function gets distinct unit rows (n, d) and
-        `min_size`, and returns group numbers (n,); negative means no group.
+        groups by average linkage of cosines, with the number of groups that has the largest silhouette. A function gets
+        distinct unit rows (n, d) and `min_size`, and returns group numbers (n,); negative means no group.
     min_size : int
         Minimum number of distinct rows in a group, 2 or more.
     seed : int
@@ -77,8 +79,8 @@ def discover(
     Raises
     ------
     InputError
-        If there is no threshold, the judgement is of other rows, or a value is invalid. `ClassNamesError`: the list of
-        names is empty or has a blank name.
+        If there is no threshold, the judgement belongs to other rows, or a value is invalid. `ClassNamesError`: the
+        list of names is empty or has a blank name.
     MixedEncodersError
         If embeddings, threshold or names belong to another encoder.
 
@@ -116,7 +118,7 @@ def discover(
     members = [places[owned == g] for g in range(len(stable))]
     fits = name_threshold(z, ~novel, nearest, known, min_size)
     groups = []
-    # of groups with the same size, the one with the first sorted row comes first
+    # largest group first; ties: the group with the smallest row in sorted order
     for number, g in enumerate(sorted(range(len(members)), key=lambda g: -len(members[g])), 1):
         inside = z[members[g]]
         outwards = np.argsort(-(inside @ inside.sum(axis=0)), kind="stable")
@@ -128,7 +130,7 @@ def discover(
 
 
 def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) -> np.ndarray:
-    """Mask (b,) of novel rows. Raises errors if judgement, embeddings and threshold do not belong together."""
+    """Mask (b,) of novel rows. Raises errors if judgement, embeddings and threshold are not of the same rows."""
     if not hasattr(judgement, "novelty") or not isinstance(embeddings, Embeddings):
         given = f"{type(judgement).__name__} and {type(embeddings).__name__}"
         raise InputError(
@@ -158,7 +160,10 @@ def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) 
 def word_vectors(
     names: Sequence[str] | None, classes: np.ndarray, text: NamesEncoder | None, identity: Identity
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Unit vectors (d,) of the candidate names, and of the known classes by folded name; empty without candidates."""
+    """Unit vectors (d,) of the candidate names, and of the known class names. Without candidates, both are empty.
+
+    The keys are the candidate names as given, and the class names as returned by `folded`.
+    """
     if names is None:
         return {}, {}
     listed = [] if isinstance(names, str) else list(names)
@@ -177,7 +182,10 @@ def word_vectors(
 def name_threshold(
     z: np.ndarray, kept: np.ndarray, nearest: np.ndarray, vectors: Mapping[str, np.ndarray], min_size: int
 ) -> Threshold | None:
-    """Largest 1 - cosine of a name that fits, calibrated on the kept rows and the names of their classes."""
+    """Threshold of 1 - cosine for a name that fits. It is calibrated on the known rows and the names of their classes.
+
+    `kept` (b,) is True for known rows, and `vectors` are the unit vectors of the class names.
+    """
     distances = []
     for name in np.unique(nearest[kept]) if vectors else ():
         rows = np.unique(z[kept & (nearest == name)], axis=0)

@@ -15,11 +15,11 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder,
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
 
-REACH = 0.05  # a name fits from this quantile on of the cosines between kept rows and the names of their classes
+REACH = 0.05  # minimum cosine of a name that fits, as a quantile of the cosines of known rows and their class names
 
 
 class Suggestion(NamedTuple):
-    """Suggested name, its median cosine with the rows of the group, and True if it is a known class."""
+    """Suggested name, its median cosine with the rows of the group, and whether it is a known class."""
 
     name: str
     cosine: float
@@ -98,11 +98,12 @@ class Discovery:
         """Known classes with groups added as classes, for scoring again.
 
         The rows of a group become examples of its class. If the known classes have embeddings of names, the new name is
-        embedded too. The name fits if its median cosine with the rows reaches the 5 % quantile of the cosines between
-        kept rows and the names of their classes. If the name does not fit, because the text encoder does not know it,
-        `Discovery.direction` of the rows replaces it. If the known classes have only names, a class whose name fits
-        gets no examples. Groups with the same name, or with the name of a known class, form one class. The result has
-        no threshold, because a threshold holds only for the classes that it was made with.
+        embedded too. The name fits if its median cosine with the rows is large enough: at least the 5 % quantile of the
+        cosines between known rows (rows that are not novel) and their class names. If the name does not fit, because
+        the text encoder does not know it, `Discovery.direction` of the rows replaces its embedding. If the known
+        classes have only names, a class whose name fits gets no examples. Groups with the same name, or with the name
+        of a known class, form one class. The result has no threshold, because a threshold holds only for the classes
+        that it was made with.
 
         Parameters
         ----------
@@ -120,10 +121,10 @@ class Discovery:
         """
         known.check_fits(self.embeddings.identity)
         groups = {group.number: group for group in self.groups}
-        strangers = [number for number in names if number not in groups]
-        if strangers:
+        unknown = [number for number in names if number not in groups]
+        if unknown:
             there = f"a number from 1 to {len(groups)}" if groups else "no number, because there are no groups"
-            raise InputError(f"there is no group {strangers[0]!r}; expected {there}")
+            raise InputError(f"there is no group {unknown[0]!r}. Expected {there}. Give only existing groups.")
         check_names(list(dict.fromkeys(names.values())))
         by_name = known.examples is None
         for number, name in names.items():
@@ -138,8 +139,8 @@ class Discovery:
         """Unit vector (1, d) that replaces the embedded name of the class with `rows` (m,).
 
         `text` (k, d) are the embedded names of all classes. The vector is the mean of the rows, minus the mean of all
-        other rows, plus the mean of the names. The shift is needed because shapes and names occupy different parts of
-        the space. Without other rows: the mean of the rows.
+        other rows, plus the mean of the names. This shift is needed because shapes and names occupy different parts of
+        the space. If there are no other rows, the vector is the mean of the rows.
         """
         others, mean = np.delete(self._unit, rows, axis=0), self._unit[rows].mean(axis=0)
         moved = mean if not len(others) else mean - others.mean(axis=0) + unit(text, "the name").mean(axis=0)
@@ -205,7 +206,10 @@ def _joined(known: KnownClasses, made: KnownClasses) -> KnownClasses:
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
-    """The given text encoder. Default: the one of the checkpoint. Raises `MixedEncodersError` for another space."""
+    """The given text encoder, else the one of the checkpoint.
+
+    Raises `MixedEncodersError` if the given encoder has another embedding space.
+    """
     from openshape_ood.encoders.text.encoder import TextEncoder
     from openshape_ood.registry import is_registered
 

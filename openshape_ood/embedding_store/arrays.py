@@ -1,6 +1,7 @@
-"""Rows as .npz and .safetensors, without pickle.
+"""Rows stored as .npz and .safetensors files, without pickle.
 
-A file contains the array `embedding` (n, d) float32. Id, path, up, stamp, failures, header and checksum are JSON."""
+A file contains the array `embedding` (n, d) float32. Id, path, up, stamp, failures, header and checksum are JSON.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
         words = {name: list(json.loads(texts[name])) for name in WORDS}
         shape, n = (embedding.shape, str(embedding.dtype)), len(words["id"])
         if shape != ((n, header.dim), "float32") or any(len(column) != n for column in words.values()):
-            raise ValueError(f"{shape} for {n} ids of embeddings of {header.dim} numbers")
+            raise ValueError(f"its array is {shape} for {n} ids and {header.dim} numbers a row")
         if any(type(word) is not str for column in words.values() for word in column):
             raise ValueError("an id, path or axis is not text")
         same: dict[str, Any] = {"provenance": json.dumps(asdict(header.provenance)), "status": "ok", "error": None}

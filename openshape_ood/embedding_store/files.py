@@ -19,7 +19,7 @@ from openshape_ood.storage import check_regular, save_whole
 
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
-EMBEDDINGS, ERRORS = "embeddings", "errors"  # parts of a folder
+EMBEDDINGS, ERRORS = "embeddings", "errors"  # subfolders of a folder of shards
 WRITERS: dict[str, Callable[[Rows, Header], bytes]] = {
     ".safetensors": arrays.to_safetensors,
     ".npz": arrays.to_npz,
@@ -34,7 +34,10 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
-    """True for stored embeddings: a folder with shards, or a file with their suffix (for .npz: their content)."""
+    """True for stored embeddings: a folder with shards, or a file with one of their suffixes.
+
+    Other .npz files exist, so a .npz file must also contain a header of embeddings.
+    """
     path = Path(path).expanduser()
     if path.is_dir():
         return bool(shard_files(path, EMBEDDINGS))
@@ -57,7 +60,9 @@ def check_out(path: str | os.PathLike[str]) -> Path:
             "Change the name."
         )
     if not given.parent.is_dir():
-        raise FileError(f"out is {path}; there is no folder {given.parent}")
+        raise FileError(
+            f"out is {path}, but there is no folder {given.parent}. Expected an existing folder. Make it first."
+        )
     if given.suffix.lower() == ".parquet":
         parquet.check_parquet()
     return given
@@ -133,7 +138,7 @@ def read_embeddings(
     Yields
     ------
     dict
-        One entry per column: "embedding" is (n, d) float32, the others are lists of n str. Failures are left out.
+        One entry per column: "embedding" is (n, d) float32, the others are lists of n str. Failures are not included.
 
     Raises
     ------
@@ -142,9 +147,9 @@ def read_embeddings(
     InputError
         For an unknown column. `MixedEncodersError`: the files belong to several encoders.
     """
-    strangers = set(columns) - set(COLUMNS)
-    if strangers or not columns:
-        raise InputError(f"unknown columns {', '.join(sorted(strangers))}; known: {', '.join(COLUMNS)}")
+    unknown = ", ".join(sorted(set(columns) - set(COLUMNS))) or ("" if columns else "none")
+    if unknown:
+        raise InputError(f"columns are {unknown}. Expected some of {', '.join(COLUMNS)}. Correct the names.")
     batch_rows = check_count(batch_rows, "batch_rows", 2**31, "rows held at once")
     files = sources(source)
     header = read_header(files or source)

@@ -28,7 +28,7 @@ MANIFEST, LOCK = "manifest.json", ".lock"
 
 
 class Counts(NamedTuple):
-    """Number of embeddings in a folder, of its errors, and of removed rows with duplicate ids."""
+    """Numbers of embeddings, of errors, and of removed rows with duplicate ids in a folder."""
 
     rows: int
     errors: int
@@ -105,7 +105,7 @@ def write_shard(folder: Path, rows: Rows, header: Header) -> None:
 
 
 def key(word: str) -> bytes:
-    """Digest of a string. Ten million strings themselves would take gigabytes."""
+    """Digest of a string, because ten million strings would take gigabytes of memory."""
     return hashlib.blake2b(word.encode(), digest_size=16).digest()
 
 
@@ -147,10 +147,11 @@ def forget_errors(folder: Path, places: np.ndarray) -> None:
 
 
 def settle(folder: Path) -> Counts:
-    """Make every id unique. Removes errors of shapes embedded since, duplicates, and partial files of killed processes.
+    """Make every id unique: remove duplicates, errors of shapes that were embedded later, and partial files.
 
-    If two rows have the same id, the row of the current version of the file stays. Shards are replaced by copies
-    without the removed rows. No other process may write to the folder meanwhile.
+    Killed processes leave partial files. If two rows have the same id, the row of the current version of the shape file
+    is kept. Shards are replaced by copies without the removed rows. While this runs, no other process may write to the
+    folder.
     """
     for kind in (EMBEDDINGS, ERRORS):
         for partial in (folder / kind).glob("*.partial"):
@@ -196,4 +197,6 @@ def _as_file_error(what: str) -> Iterator[None]:
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"{what}: {error.strerror or error}") from error
+        raise FileError(
+            f"{what} ({error.strerror or error}). Expected a folder with access. Check its permissions and free space."
+        ) from error

@@ -29,8 +29,10 @@ def check_parquet() -> ModuleType:
     try:
         import pyarrow
     except ImportError as error:
-        message = "Parquet needs pyarrow: pip install 'openshape-ood[parquet]'. Or use .safetensors or .npz"
-        raise MissingPackageError(message) from error
+        raise MissingPackageError(
+            "Parquet is not available. Expected the package pyarrow. Run pip install 'openshape-ood[parquet]', or use "
+            ".safetensors or .npz."
+        ) from error
     return pyarrow
 
 
@@ -74,7 +76,10 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
         if "embedding" in columns:
             vectors = some["embedding"]
             if vectors.null_count:
-                raise FileError(f"{path}: {vectors.null_count} rows with status ok have no embedding; embed them again")
+                raise FileError(
+                    f"{path} has {vectors.null_count} rows with status ok without an embedding. Expected an embedding "
+                    "in each. Remove the file and embed again."
+                )
             batch["embedding"] = np.asarray(vectors.flatten(), dtype=np.float32).reshape(len(vectors), header.dim)
         yield batch
 
@@ -110,7 +115,7 @@ def only(path: Path, mask: np.ndarray) -> bytes:
 
 
 def _to_bytes(table: Any) -> bytes:
-    """Parquet bytes. Numbers are stored plainly, strings with a dictionary."""
+    """Parquet bytes. Strings are stored with a dictionary, numbers without."""
     from pyarrow import BufferOutputStream, parquet
 
     buffer, words = BufferOutputStream(), [name for name in COLUMNS if name != "embedding"]
@@ -127,7 +132,10 @@ def _batches(path: Path, columns: Sequence[str], batch_rows: int, dim: int | Non
         if dim is not None and "embedding" in columns:
             kind = file.schema_arrow.field("embedding").type
             if not arrow.types.is_fixed_size_list(kind) or (kind.list_size, str(kind.value_type)) != (dim, "float"):
-                raise FileError(f"{path}: its embeddings are {kind}; expected {dim} numbers of float32")
+                raise FileError(
+                    f"{path} has embeddings of type {kind}. Expected {dim} float32 numbers. "
+                    "Remove the file and embed again."
+                )
         for some in _all_rows(file, path, batch_size=batch_rows, columns=columns):
             _check_filled(some, {"status"}, path)
             yield some
@@ -136,7 +144,9 @@ def _batches(path: Path, columns: Sequence[str], batch_rows: int, dim: int | Non
 def _check_filled(some: Any, columns: Collection[str], path: Path) -> None:
     for name in columns:
         if some[name].null_count:
-            raise FileError(f"{path} has rows without {name}; remove it and embed again")
+            raise FileError(
+                f"{path} has rows without {name}. Expected it in every row. Remove the file and embed again."
+            )
 
 
 def _all_rows(file: Any, path: Path, **how: Any) -> Iterator[Any]:
@@ -145,14 +155,17 @@ def _all_rows(file: Any, path: Path, **how: Any) -> Iterator[Any]:
         rows += len(some)
         yield some
     if rows != file.metadata.num_rows:  # pyarrow may silently skip a page with a damaged header
-        raise FileError(f"{path} has {rows:,} of its {file.metadata.num_rows:,} rows; remove it and embed again")
+        raise FileError(
+            f"{path} has {rows:,} readable rows. Expected {file.metadata.num_rows:,}. Remove the file and embed again."
+        )
 
 
 @contextmanager
 def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = COLUMNS) -> Iterator[Any]:
     """Open a Parquet file that has the columns `needed`. The columns `words` are read as dictionaries.
 
-    Raises `FileError` for any other file, also for errors inside the `with` block."""
+    Raises `FileError` for any other file, also for errors inside the `with` block.
+    """
     arrow = check_parquet()
     from pyarrow import parquet
 
@@ -161,8 +174,10 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
         schema = parquet.read_schema(path)
         lacks = [name for name in needed if name not in schema.names]
         if lacks:
-            raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
-        # as dictionaries, so that a repeated long string is in memory once
+            raise FileError(
+                f"{path} has no column {', '.join(lacks)}. Expected {', '.join(needed)}. Add it, or check the path."
+            )
+        # read as dictionaries, so that a repeated long string is stored in memory once
         words = [name for name in words if name in schema.names and not schema.field(name).type.num_fields]
         with parquet.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
             _check_size(file.metadata, path)
@@ -171,8 +186,9 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS, words: Sequence[str] = 
         raise
     except (arrow.ArrowException, OSError, *DAMAGE) as error:
         reason = " ".join(str(error).split())[:300]
-        remedy = "If it is damaged, remove it and embed again"
-        raise FileError(f"cannot read {path} as Parquet: {reason}. {remedy}") from error
+        raise FileError(
+            f"cannot read {path} as Parquet ({reason}). Expected an undamaged file. Remove it and embed again."
+        ) from error
 
 
 def _check_size(metadata: Any, path: Path) -> None:
@@ -196,7 +212,9 @@ def _words(column: Any, path: Path, as_word: Callable[[Any], Any] = lambda value
         words = [as_word(value) for value in column.dictionary.to_pylist()]
         values = [None if i is None else words[i] for i in column.indices.to_pylist()]
     except (UnicodeDecodeError, IndexError) as error:
-        raise FileError(f"cannot read {path} as Parquet: {error}. It is damaged: remove it and embed again") from error
+        raise FileError(
+            f"cannot read {path} as Parquet ({error}). Expected an undamaged file. Remove it and embed again."
+        ) from error
     if any(type(word) is not str or len(word) > MAX_WORD for word in words if word is not None):
         raise FileError(
             f"{path} contains a value that is not text, or has more than {MAX_WORD:,} characters. Expected ids, paths "

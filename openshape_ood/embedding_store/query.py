@@ -40,8 +40,8 @@ def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
     source : path or list of paths
         As for `read_embeddings`.
     labels : "folder" or mapping of str to str
-        Class of each id. "folder": the first folder in the id. A mapping gives the class of each id; rows whose ids are
-        not in the mapping are left out.
+        Class of each id. "folder": the first folder in the id. A mapping gives the class of each id; rows with other
+        ids are ignored.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def nearest(
     Raises
     ------
     InputError
-        If there are fewer than k rows. Also as in `neighbors.nearest`.
+        As in `neighbors.nearest`, and if there are fewer than k rows.
     """
     queries, rows = np.asarray(queries), "the number of rows"
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0

@@ -1,8 +1,8 @@
 """Schema of stored embeddings: rows, and a header with their origin.
 
-All file types contain the same data. A row has id, path, embedding (d,) float32, a unit vector; up, its gravity axis;
-stamp, the state of the file; status, "ok" or "error"; and error, the reason. The header is stored once, as JSON under
-the key "openshape_ood".
+All file types contain the same data. Fields of a row: id; path; embedding, a unit vector (d,) float32; up, the gravity
+axis; stamp, the state of the shape file; status, "ok" or "error"; error, the reason. The header is stored once, as JSON
+under the key "openshape_ood".
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ MAX_WORD = 16_384  # maximum number of characters of an id, a path or an error
 class Header:
     """Origin of stored embeddings.
 
-    `dim` is the width d of an embedding. `temperature` is the one of the encoder's training, if its weights contain it.
-    `points` is the number of points that the encoder gets. `precision` is the one of the network's matrix products.
+    `dim` is the width d of an embedding. `temperature` is the temperature of the encoder's training; None if unknown.
+    `points` is the number of points of a cloud for the encoder. `precision` is the data type of the network's matrix
+    products.
     """
 
     provenance: Provenance
@@ -82,7 +83,7 @@ class Header:
             raise ValueError(f"temperature is {self.temperature}")
 
     def settings(self) -> dict[str, Any]:
-        """All settings that embeddings depend on, except the weights. They are equal for all embeddings in a folder."""
+        """All settings that affect embeddings, except the weights. They are equal for all embeddings in a folder."""
         made = {field.name: getattr(self.provenance, field.name) for field in fields(self.provenance)}
         del made["identity"], made["method"], made["version"]
         return {**made, "points": self.points, "precision": self.precision}

@@ -17,7 +17,7 @@ _LOCK, _INSIDE, _UNDO = threading.Lock(), set[object](), ExitStack()
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Use single precision and deterministic algorithms, whatever the global settings of the caller."""
+    """Use single precision and deterministic algorithms, regardless of the global settings of the caller."""
     this = object()
     with _LOCK:
         if not _INSIDE:
@@ -26,7 +26,7 @@ def exact(device: torch.device) -> Iterator[None]:
             _UNDO.enter_context(cudnn)
             backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
             if all(hasattr(backend, "fp32_precision") for backend in backends):
-                # the common setting cannot be read after a caller has changed a single backend
+                # torch cannot read its setting for all backends after a caller has changed a single backend
                 for backend in backends:
                     _UNDO.callback(setattr, backend, "fp32_precision", backend.fp32_precision)
                     backend.fp32_precision = "ieee"
@@ -45,7 +45,7 @@ def exact(device: torch.device) -> Iterator[None]:
 
 
 def find_device(device: str | torch.device | None) -> torch.device:
-    """The given device. Default: CUDA, then MPS, then the CPU."""
+    """The given device. Default: CUDA if it is available, else MPS, else the CPU."""
     if device is None:
         mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
@@ -53,5 +53,8 @@ def find_device(device: str | torch.device | None) -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen).cpu()  # copying back fails for "meta", which has no data
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+        raise InputError(
+            f"device {str(device)!r} cannot be used here ({str(error).splitlines()[0]}). Expected a device of this "
+            "machine. Choose another one, such as 'cpu'."
+        ) from error
     return chosen

@@ -34,7 +34,7 @@ class CloudEncoder(Protocol):
 
 
 class Sampling(NamedTuple):
-    """Settings that turn shapes into batches of clouds. See `ShapeEncoder.encode`."""
+    """Settings for turning shapes into batches of clouds. See `ShapeEncoder.encode`."""
 
     up: str | Sequence[str]
     seed: int
@@ -60,7 +60,7 @@ def encode_with_spread(encoder: CloudEncoder, shapes: Any, how: Sampling) -> tup
 
 
 def _samples(encoder: CloudEncoder, shapes: list[Shape], how: Sampling) -> list[np.ndarray]:
-    """Raw embeddings (b, d) of every sampling. All are finite and nonzero."""
+    """Raw embeddings, one array (b, d) per sampling. Raises `WeightsError` if a row is zero or not finite."""
     ups, seeds = resolve_ups(how.up, shapes), sample_seeds(how.seed, how.num_samples)
     rows: list[np.ndarray] = []
     prepared = prepared_batches(shapes, encoder.spec, ups, seeds, how.batch_size)
@@ -77,7 +77,7 @@ def _samples(encoder: CloudEncoder, shapes: list[Shape], how: Sampling) -> list[
 def prepared_batches(
     shapes: Sequence[Shape], spec: CloudSpec, ups: Sequence[str], seeds: Sequence[int], batch_size: int
 ) -> Generator[list[np.ndarray]]:
-    """Batches of prepared clouds (n, 6). Each group of shapes is repeated with every seed before the next group."""
+    """Batches of prepared clouds (n, 6). Every batch of shapes is sampled with each seed before the next batch."""
     size = check_whole(batch_size, "batch_size")
     batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
     jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
@@ -92,7 +92,7 @@ def encode_batch(encoder: CloudEncoder, points: np.ndarray | Sequence[np.ndarray
     if not len(points):
         return np.empty((0, encoder.dim), dtype=np.float32)
     alike, stacks = same_size(points)
-    # torch warns about read-only arrays
+    # writable copies, because torch warns about read-only arrays
     rows = [next(encoder.encode_batches([np.require(one, np.float32, ["C", "W"])])) for one in stacks]
     return in_order(alike, rows)
 

@@ -1,8 +1,9 @@
 """Ensembles: several encoders that act as one. The unit embeddings of all members are concatenated.
 
-Embeddings are scaled by 1 / sqrt(m). So the cosine of two embeddings, or of a shape and a name, is the mean of the
-cosines of the m members, for any widths. Every method, threshold and file handles them like embeddings of a single
-encoder. No reference shapes are needed, and a shape has the same novelty alone and in any batch.
+The concatenation of m members is scaled by 1 / sqrt(m). The cosine of two ensemble embeddings is then the mean of the m
+cosines of the members, even if the members have different widths. Every method, threshold and file handles these
+embeddings like embeddings of a single encoder. An ensemble needs no reference shapes for normalization, so a shape has
+the same novelty alone and in any batch.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ class TextMember(NamesEncoder, Protocol):
 class ShapeEnsemble:
     """Several shape encoders as one `PatchEncoder`, made by `ShapeEncoder.from_pretrained("vitb32+uni3d-b")`.
 
-    A file is read once, and a surface is sampled once for all members. A member with fewer points gets a subset. A
-    member that repeats the points of small clouds repeats them itself. If the members have the same number of points,
-    each gets the same points as without the ensemble, for any axis. The methods have the arguments and results of
-    `ShapeEncoder`.
+    A file is read once, and a surface is sampled once for all members. A member with fewer points gets a subset. If the
+    `spec` of a member repeats the points of small clouds, only this member repeats them. If the members have the same
+    number of points, each gets the same points as when it is used alone, for any up axis. The methods have the
+    arguments and results of `ShapeEncoder`.
 
     Attributes
     ----------
@@ -122,8 +123,8 @@ class ShapeEnsemble:
     ) -> Patches:
         """Patches of the member with the most patches.
 
-        Features of the nearest patches of the other members are appended to each patch. Parameters, errors and result
-        are as in `ShapeEncoder.encode_patches`.
+        The features of each patch also contain the features of the nearest patch of every other member. Parameters,
+        errors and result are as in `ShapeEncoder.encode_patches`.
         """
         values = [shape.value for shape in list_shapes(shapes)]
         how: dict[str, Any] = {"stage": stage, "up": up, "seed": seed, "batch_size": batch_size, "progress": progress}

@@ -23,7 +23,7 @@ class Encoders:
     Attributes
     ----------
     model : str, optional
-        Name of a checkpoint or of an ensemble. None: the checkpoint of `others`, else "vitb32".
+        Name of a checkpoint or of an ensemble. None: the first registered checkpoint of `others`, else "vitb32".
     encoder, names : optional
         Existing shape encoder and text encoder. They replace `model`.
     checkpoint, text_checkpoint : Path, optional
@@ -31,7 +31,7 @@ class Encoders:
     device : optional
         Device for loaded models.
     others : sequence of Identity
-        Identities of known classes and stored embeddings. The encoder must have the same identity.
+        Identities of known classes and stored embeddings. The shape encoder must fit each of them.
     """
 
     model: str | None = None
@@ -50,12 +50,12 @@ class Encoders:
 
     @cached_property
     def row(self) -> Any:
-        """Registry row. For an unknown name, the error comes before torch is loaded."""
+        """Registry row. An unknown name raises its error before torch is imported."""
         return find_checkpoint(self.name)
 
     @property
     def points(self) -> int:
-        """Number of points that the encoder gets."""
+        """Number of points of a cloud for the encoder."""
         spec = self.row.spec if self.encoder is None else getattr(self.encoder, "spec", None)
         return PLAIN_POINTS if spec is None else int(spec.count)
 
@@ -97,11 +97,11 @@ class Encoders:
             return text_of(self.encoder, self.device)
         from openshape_ood.encoders.text.encoder import TextEncoder
 
-        strangers = [one.checkpoint for one in self.others if not is_registered(one.checkpoint)]
-        if strangers and self.model is None:
+        unregistered = [one.checkpoint for one in self.others if not is_registered(one.checkpoint)]
+        if unregistered and self.model is None:
             raise InputError(
-                f"names need the text encoder of {strangers[0]!r}, which is not in the registry. Expected examples, "
-                "or known classes with its embeddings. Give one of them."
+                f"names need the text encoder of {unregistered[0]!r}, which is not in the registry. Expected examples, "
+                "or known classes with embeddings of names. Give one of them."
             )
         return TextEncoder.of(self.row, checkpoint=self.text_checkpoint, device=self.device)
 

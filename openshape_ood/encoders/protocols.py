@@ -21,7 +21,7 @@ STAGES = get_args(Stage)
 
 @dataclass(frozen=True)
 class Identity:
-    """Encoder of embeddings.
+    """Identity of the encoder that made embeddings.
 
     Attributes
     ----------
@@ -40,16 +40,19 @@ class Identity:
     sha256: str = ""
 
     def fits(self, other: Identity) -> bool:
-        """True if embeddings of both can be compared: the checkpoints are equal, or one is text of the same space."""
+        """True if embeddings of both identities can be compared.
+
+        If both have a hash, the hashes must be equal. Otherwise the spaces must be equal.
+        """
         both = self.sha256 and other.sha256
         return self.sha256 == other.sha256 if both else self.space == other.space
 
     def check_fits(self, shapes: Identity) -> None:
-        """Raise `MixedEncodersError` if known classes of this identity and shapes of another cannot be compared."""
+        """Raise `MixedEncodersError` if known classes of this identity cannot be compared with shapes of `shapes`."""
         if not self.fits(shapes):
             raise MixedEncodersError(
                 f"the known classes were embedded by {self}, the shapes by {shapes}. "
-                "Embeddings of different encoders cannot be compared. Embed both with one encoder"
+                "Embeddings of different encoders cannot be compared. Embed both with one encoder."
             )
 
     def __str__(self) -> str:
@@ -106,8 +109,8 @@ class Embeddings:
     Parameters
     ----------
     vectors : array (b, d)
-        Finite numbers. The vectors can have any length, because scoring uses directions. float32 and float64 are not
-        converted.
+        Finite numbers. The vectors can have any norm, because scoring uses only their directions. float32 and float64
+        are not converted.
     identity : Identity
         Encoder of the embeddings.
     names : sequence of str, optional
@@ -133,7 +136,7 @@ class Embeddings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.identity, Identity):
-            raise InputError(f"identity is {self.identity!r}. Expected an Identity. Give encoder.identity")
+            raise InputError(f"identity is {self.identity!r}. Expected an Identity. Give encoder.identity.")
         object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):
@@ -154,8 +157,8 @@ class Patches(NamedTuple):
     """Patches of b shapes.
 
     `features` are (b, p, w) float32, and `centers` are (b, p, 3). `radius` is one radius for all patches, or the mean
-    radius of each shape (b,). Centers and radii are in the frame of the encoder, where the largest norm of a cloud is
-    1.
+    patch radius of each shape (b,). Centers and radii are in the frame of the encoder, where the largest norm of a
+    cloud is 1.
     """
 
     features: np.ndarray
@@ -263,7 +266,7 @@ class StagedNetwork(Protocol):
     """Network in four steps. On a GPU, the first two consist of many small kernels, so two batches can overlap.
 
     - `sample` gives the indices (b, p) of the patch centers among points (b, n, 6).
-    - `group` gives the centers (b, p, 3) and the members (b, p, k), which are the points of each patch.
+    - `group` gives the centers (b, p, 3), and the indices (b, p, k) of the points of each patch.
     - `abstract` gives patch features (b, p, s).
     - `transform` gives embeddings (b, d).
     """
@@ -278,12 +281,12 @@ ENCODER = ("identity", "dim", "temperature", "encode")
 
 
 def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
-    """Raise `InputError` if the encoder lacks one of these members, or the text encoder is not a `NamesEncoder`."""
+    """Raise `InputError` if the encoder lacks one of `members`, or the text encoder is not a `NamesEncoder`."""
     required = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
     for name, (given, members) in required.items():
         lacks = [member for member in members if not hasattr(given, member)]
         if given is not None and lacks:
             raise InputError(
-                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}. Expected an object. "
-                "Give the name of a checkpoint as model=."
+                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}. Expected an encoder object. "
+                "Give such an object, or the name of a checkpoint as model=."
             )

@@ -55,7 +55,7 @@ class ShapeEncoder(Shared):
     spec : CloudSpec
         Number of points of a resampled cloud, gravity axis of the training, and gray value for clouds without color.
     temperature : float or None
-        Divisor of the cosines between shapes and text in training, if the file contains it.
+        Divisor of the cosines between shapes and text in training. None if the file does not contain it.
     row, network, device, precision
         Registry row, torch module, its device, and the data type of its matrix products.
     """
@@ -105,19 +105,19 @@ class ShapeEncoder(Shared):
         Parameters
         ----------
         name, registry : str and path, optional
-            Name in the packaged registry or in your own, as in `list_checkpoints`. Several names joined by + give an
-            ensemble (see `encoders.ensemble`), in any order and each name once. A folder of `save_pretrained` or
+            Name in the packaged registry or in your own, as in `list_checkpoints`. Several different names joined by +
+            give an ensemble (see `encoders.ensemble`). Their order does not matter. A folder of `save_pretrained` or
             "owner/name" on the Hub is also accepted.
         checkpoint : path, optional
-            File that replaces the registered one, for a single encoder. `identity` records its hash.
+            File of weights that replaces the registered file; not for ensembles. `identity` contains its hash.
         device : str or torch.device, optional
             Default: CUDA, then MPS, then the CPU.
         sampler : {"auto", "torch", "triton", "dgl"}
-            Implementation that picks the patches. All give the same embeddings. "auto" is Triton on a supported GPU,
-            else torch. OPENSHAPE_OOD_NO_TRITON=1 disables Triton.
+            Implementation of the sampling of patches. All implementations give the same embeddings. "auto" is Triton on
+            a supported GPU, else torch. OPENSHAPE_OOD_NO_TRITON=1 disables Triton.
         precision : {"float32", "bfloat16", "float16"}
-            Data type of the matrix products. Patches are always picked in float32. `encode` gives the same embedding in
-            any batch only for "float32", the default.
+            Data type of the matrix products. Patches are always sampled in float32. Only "float32", the default, gives
+            a shape the same embedding in every batch.
         revision : str
             Branch, tag or commit of a repository "owner/name".
 
@@ -156,12 +156,15 @@ class ShapeEncoder(Shared):
         Raises
         ------
         InputError
-            If the encoder is in the registry and so has a name already, or its precision is not float32.
+            If the weights belong to a registered checkpoint, or the precision is not float32.
         FileError
             If the file cannot be written.
         """
         if self.precision != "float32":
-            raise InputError(f"precision is {self.precision!r}. Weights are saved in float32. Load the encoder again")
+            raise InputError(
+                f"precision is {self.precision!r}. Expected float32, the type of saved weights. "
+                "Load the encoder again without precision=."
+            )
         return save_encoder(path, self.row, self.network, self.identity.sha256, self.temperature)
 
     def card_facts(self) -> dict[str, Any]:
@@ -187,7 +190,7 @@ class ShapeEncoder(Shared):
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes. A shape has the same embedding alone and in any batch, for all global torch settings.
+        """Embeddings of shapes. A shape has the same embedding alone and in any batch, with any global torch settings.
 
         Parameters
         ----------
@@ -216,8 +219,8 @@ class ShapeEncoder(Shared):
         Raises
         ------
         CloudError, ShapeFileError, MissingPackageError, InputError, WeightsError
-            For an unusable shape (the message has its name), a format that needs an extra, an invalid value, or an
-            embedding that is zero or not finite.
+            For an unusable shape (named in the message), a file format without its optional package, an invalid value,
+            or an embedding that is zero or not finite.
 
         Examples
         --------
@@ -274,7 +277,7 @@ class ShapeEncoder(Shared):
         Raises
         ------
         InputError
-            Also if the architecture has no features of patches.
+            As in `encode`, and if the architecture has no features of patches.
 
         Examples
         --------

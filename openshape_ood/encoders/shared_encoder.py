@@ -31,8 +31,8 @@ class LoadedEncoder:
 
 
 def save_encoder(path: str | os.PathLike[str], row: Row, network: Any, sha256: str, temperature: float | None) -> Path:
-    """Write the file. The text encoder is stored as the name of a registry row that has it; else it is left out."""
-    _check_own(sha256, InputError)
+    """Write the file. The text encoder is stored as the name of a registry row, or not at all if no row has it."""
+    _check_sha256(sha256, InputError)
     header: dict[str, Any] = {"name": row.name, "sha256": sha256, "temperature": temperature, "text": _text_row(row)}
     header |= {field: getattr(row, field) for field in SPELLED}
     header |= {"sizes": asdict(row.sizes), "spec": asdict(row.spec)}
@@ -48,7 +48,7 @@ def load_encoder(path: Path, registry: str | os.PathLike[str] | None = None) -> 
     with loaded_arrays(path, KIND) as (header, arrays):
         row = _row(header, path.parent, registry)
         digest, temperature = str(header["sha256"]), header["temperature"]
-        _check_own(digest, FileError)
+        _check_sha256(digest, FileError)
         with torch.device("meta"):
             network = ARCHITECTURES[row.architecture].build(row.sizes).float()
         fill(network, {name: torch.from_numpy(array) for name, array in arrays.items()})
@@ -56,7 +56,7 @@ def load_encoder(path: Path, registry: str | os.PathLike[str] | None = None) -> 
 
 
 def _row(header: Mapping[str, Any], folder: Path, registry: str | os.PathLike[str] | None) -> Row:
-    """Registry row from a header, with every field checked. Its text encoder must be one of the registry."""
+    """Registry row from a header, with every field checked. Its text encoder must be in the registry."""
     rows, text = load_registry(registry), header["text"]
     if text is not None and (text not in rows or not rows[text].text.kind):
         raise ValueError(f"its text encoder belongs to {text!r}; expected a checkpoint of the registry")
@@ -75,10 +75,15 @@ def _text_row(row: Row) -> str | None:
     return same[0] if same and row.text.kind != NO_TEXT.kind else None
 
 
-def _check_own(sha256: str, error: type[Exception]) -> None:
-    """Raise `error` for weights that are in the registry, because these are loaded by their name there."""
+def _check_sha256(sha256: str, error: type[Exception]) -> None:
+    """Raise `error` for an invalid hash, or for weights in the registry, because these are loaded by their name."""
     same = [row.name for row in load_registry().values() if sha256 and row.source.sha256 == sha256]
     if same:
-        raise error(f"these are the weights of {same[0]!r}. That name is in the registry. Load it by its name")
+        raise error(
+            f"these are the weights of the registered checkpoint {same[0]!r}. Expected other weights. "
+            f"Load {same[0]!r} by its name."
+        )
     if len(sha256) != 64:
-        raise error(f"sha256 is {sha256!r:.80}. Expected 64 digits, which identify the weights. Save the encoder again")
+        raise error(
+            f"sha256 is {sha256!r:.80}. Expected 64 digits, which identify the weights. Save the encoder again."
+        )

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from openshape_ood.encoders.grouping.plain import PLAIN, gather
 from openshape_ood.encoders.protocols import Stage
 
-# tokens per block of the transformer. More would need more memory, and on a CPU would not fit into the cache. With
-# fewer,
-# arranging the weights would take longer than the products
+# tokens per block of the transformer. Larger blocks need more memory, and do not fit into the cache of a CPU. With
+# smaller blocks, arranging the weights would take longer than the products
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 
 
@@ -101,9 +100,9 @@ class PatchTransformer(nn.Module, ABC):
         return (embedding, torch.cat(others)) if patches else embedding
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
-        """Patch features (b, p, w) at a stage, centers (b, p, 3) and `_radii`, for clouds (b, n, 6).
+        """Patch features (b, p, w) at a stage, centers (b, p, 3) and the result of `_radii`, for clouds (b, n, 6).
 
-        "local" is the output of the patch network; the transformer does not run then.
+        "local" is the output of the patch network. For this stage, the transformer does not run.
         """
         centers, members = self.group(points, self.sample(points))
         features = self.abstract(points, centers, members)
@@ -119,7 +118,7 @@ class PatchTransformer(nn.Module, ABC):
 
     @abstractmethod
     def _members(self, xyz: Tensor, centers: Tensor) -> Tensor:
-        """(b, n, 3), (b, p, 3) -> (b, p, k)."""
+        """Indices (b, p, k) of the members of patches, from points (b, n, 3) and centers (b, p, 3)."""
 
     @abstractmethod
     def _patch_network(self) -> nn.Module:
@@ -134,4 +133,4 @@ class PatchTransformer(nn.Module, ABC):
 
     @abstractmethod
     def _project(self, tokens: Tensor) -> Tensor:
-        """(..., w) -> (..., d)."""
+        """Embeddings (..., d) of tokens (..., w)."""

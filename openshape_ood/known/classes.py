@@ -103,7 +103,7 @@ class KnownClasses(Shared):
         text : NamesEncoder
             A `TextEncoder`, or any other object that encodes names.
         negatives : sequence of str
-            Words for other things. As in NegLabel, the half with the smallest cosines with the names is used.
+            Words for other things. Only the half that is least similar to the names is used, as in NegLabel.
         temperature : float, optional
             `encoder.temperature` of the shape encoder. A text encoder has no temperature.
 
@@ -140,7 +140,8 @@ class KnownClasses(Shared):
             Gravity axis of the example shapes: one axis for all, a sequence with the axis of each example, or a mapping
             from each class to such a sequence.
         patches : str, optional
-            Stage of the patches to store, "local" or "tokens"; the examples must then be shapes. Default: no patches.
+            Stage of the patches to store, "local" or "tokens". Patches need shapes as examples, not embeddings.
+            Default: no patches.
         **settings
             `seed`, `num_samples`, `batch_size` and `progress`, as in `encode`.
 
@@ -184,10 +185,10 @@ class KnownClasses(Shared):
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
-        strangers = [name for name in check_examples(examples) if name not in by_name.names]
-        if strangers:
+        unknown = [name for name in check_examples(examples) if name not in by_name.names]
+        if unknown:
             raise ClassNamesError(
-                f"there are examples of {', '.join(map(repr, strangers))}. Expected examples of named classes only: "
+                f"there are examples of {', '.join(map(repr, unknown))}. Expected examples of named classes only: "
                 f"{', '.join(map(repr, by_name.names))}. Add the name, or leave these examples out."
             )
         shown = cls.from_examples(examples, encoder, up=up, patches=patches, **settings)
@@ -237,10 +238,13 @@ class KnownClasses(Shared):
 
     @cached_property
     def anchors(self) -> np.ndarray:
-        """Unit vector (k, d) of each class: its normalized mean example, or else its name."""
+        """Unit vector (k, d) of each class: its normalized mean example, or else the embedding of its name."""
         if self.examples is None or self.labels is None:
             if self.text is None:
-                raise InputError(f"known classes of {self.identity} have neither embeddings of names nor examples")
+                raise InputError(
+                    f"known classes of {self.identity} have neither embeddings of names nor examples. Expected one of "
+                    "them. Make the classes with from_names or from_examples."
+                )
             return self.text
         anchors = np.zeros((len(self.names), self.dim)) if self.text is None else self.text.astype(np.float64)
         for c in self.shown:
@@ -248,7 +252,7 @@ class KnownClasses(Shared):
         return anchors
 
     def normalized(self) -> KnownClasses:
-        """Copy with examples as unit vectors in float64. Returns self if they have unit length already, to 1e-6.
+        """Copy with examples as unit vectors in float64. Returns self if all lengths are 1 to within 1e-6.
 
         Examples
         --------
@@ -274,7 +278,7 @@ class KnownClasses(Shared):
         self.identity.check_fits(identity)
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
-        """Copy with the examples in a mask (m,), without patches. Classes without examples are dropped."""
+        """Copy with only the examples of a mask (m,), without patches. Classes without examples are dropped."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
         kept_names = tuple(self.names[i] for i in names)
@@ -330,10 +334,10 @@ class KnownClasses(Shared):
         [0, 1, 1, 1]
         """
         stage = None if self.patches is None else self.patches.stage
-        strangers = [name for name in check_examples(examples) if name not in self.names]
-        if strangers:
+        unknown = [name for name in check_examples(examples) if name not in self.names]
+        if unknown:
             raise ClassNamesError(
-                f"there are examples of {', '.join(map(repr, strangers))}. Expected examples of known classes only: "
+                f"there are examples of {', '.join(map(repr, unknown))}. Expected examples of known classes only: "
                 f"{', '.join(map(repr, self.names))}. To add classes, use KnownClasses.join."
             )
         self.check_fits(encoder.identity)
@@ -381,7 +385,7 @@ class KnownClasses(Shared):
     def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
         """Write a .safetensors file. A failed write leaves no file. Raises `FileError` if writing fails.
 
-        `note` has further values, which JSON must allow. `load` ignores them, `read_note` returns them.
+        `note` has additional values that JSON can store. `load` ignores them, and `read_note` returns them.
         """
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
         header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
@@ -401,9 +405,9 @@ class KnownClasses(Shared):
         with loaded_arrays(path, KIND) as (header, arrays):
             tables: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
             memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in tables}
-            strangers = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
-            if strangers:
-                raise ValueError(f"it contains {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
+            unknown = sorted({*tables} - {*ARRAYS} | {*memory} - {*MEMORY})
+            if unknown:
+                raise ValueError(f"it contains {', '.join(unknown)}; expected {', '.join(ARRAYS)}, and patches")
             temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
             if about is not None:
                 about = {**about, "radius": float(about["radius"])}
@@ -414,7 +418,7 @@ class KnownClasses(Shared):
                 temperature=None if temperature is None else float(temperature),
                 **tables,
             )
-            _check_sound(known)
+            _check_state(known)
             if threshold is not None:
                 known = known.with_threshold(Threshold.from_state(threshold))
             marks = header.get("marks")  # missing in older files
@@ -422,10 +426,11 @@ class KnownClasses(Shared):
 
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:
-        """Union of several sets of classes, in order. All sets must be by example, all by name, or all by both.
+        """Union of several sets of classes, in order.
 
-        A negative word that is the name of a class in another set is dropped. The result has no threshold, because a
-        threshold holds only for the classes that it was made with.
+        All sets must have embeddings of the same kinds: of examples, of names, or of both. A negative word that is the
+        name of a class in another set is dropped. The result has no threshold, because a threshold holds only for the
+        classes that it was made with.
 
         Raises
         ------
@@ -481,7 +486,7 @@ def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder)
     return vectors[kept]
 
 
-def _check_sound(known: KnownClasses) -> None:
+def _check_state(known: KnownClasses) -> None:
     """Raise `ValueError` for arrays that do not fit the names or each other."""
     k = len(known.names)
     if known.text is None and known.examples is None:
@@ -529,8 +534,8 @@ def _check_joinable(several: Sequence[KnownClasses]) -> None:
         if _kind(first) != _kind(other):
             raise MixedEncodersError(
                 f"cannot join known classes of {first.identity}, with embeddings of {first.dim} numbers, and of "
-                f"{other.identity}, with {other.dim} numbers. Expected one encoder, and both sets by example, by name, "
-                "or by both. Prepare both sets alike."
+                f"{other.identity}, with {other.dim} numbers. Expected one encoder, and embeddings of the same kinds: "
+                "of examples, of names, or of both. Prepare both sets alike."
             )
     names = [name for one in several for name in one.names]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)

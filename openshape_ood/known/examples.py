@@ -1,4 +1,4 @@
-"""Embeddings and patches of example shapes in any form."""
+"""Embeddings and patches of example shapes, which may be clouds, files, meshes or embeddings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
         if all(word is None or _is_word(word) for word in words):
             raise InputError(
                 f"class {name!r} has {reprlib.repr(value)} as its examples. Expected example shapes. For a class with "
-                "only a name, give None to score_novelty, or all names to KnownClasses.from_both."
+                "only a name, give None to score_novelty, or give all names to KnownClasses.from_both."
             )
     names = check_names(list(examples))
     same: dict[str, str] = {}
@@ -56,7 +56,7 @@ def _is_word(value: Any) -> bool:
     return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 
-Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # one axis for all examples, one per example, or by class
+Axes = str | Sequence[str] | Mapping[str, Sequence[str]]  # one axis for all, one per example, or a mapping by class
 
 
 def _axes_of(name: str, up: Axes) -> str | Sequence[str]:
@@ -100,7 +100,7 @@ def check_patches(encoder: Any) -> None:
 
 
 def ready_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
-    """Ready embeddings (m, d), from an array (m, d) or (d,), or a list of such arrays. None if `value` contains shapes.
+    """Embeddings (m, d) from an array (m, d) or (d,), or from a list of these. None if `value` contains shapes.
 
     Only dimensions are compared, so clouds are not copied.
     """
@@ -143,7 +143,7 @@ def _form(value: Any) -> tuple[int, ...] | None:
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Add the class to errors of its examples."""
+    """Add the name of the class to errors of its examples."""
     try:
         yield
     except CloudError as error:

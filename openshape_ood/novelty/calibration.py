@@ -20,12 +20,13 @@ from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.shape import list_shapes
 
 COVERAGE = 0.95  # default
-# largest 1 - cosine of one shape embedded on two machines; two scans of one object differ by a million times as much
+# largest 1 - cosine of one shape embedded on two machines. The difference of two scans of one object is a million times
+# larger
 SAME = 1e-10
 
 WHY = (
-    "an example is its own nearest neighbor, so the threshold would be too low and known shapes would be novel. "
-    "Calibrate on other known shapes, or leave these out of the examples"
+    "An example is its own nearest neighbor, so the threshold would be too low. "
+    "Calibrate on other known shapes, or remove these from the examples."
 )
 
 
@@ -75,8 +76,8 @@ def from_calibration(
         return Threshold.from_novelty(result.novelty, COVERAGE if coverage is None else coverage, **how)
     except InputError as error:
         lost = f", {len(result.failures)} unusable" if result.failures else ""
-        remedy = "Give more, or a smaller coverage (coverage=, --coverage)"
-        raise InputError(f"the calibration shapes{lost}: {error}. {remedy}") from None
+        option = " (coverage=, --coverage)." if len(result) else "."
+        raise InputError(f"the calibration shapes{lost}: {str(error).removesuffix('.')}{option}") from None
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def check_files_apart(calibration: Iterable[Any], known: Any) -> None:
     examples = {path for value in values for path in _paths(value)}
     shared = sorted(examples.intersection(_paths(list(calibration))))
     if shared:
-        raise InputError(f"{len(shared)} of the calibration files are examples too ({_some(shared)}): {WHY}")
+        raise InputError(f"{len(shared)} of the calibration files are examples too ({_some(shared)}). {WHY}")
 
 
 def check_content_apart(vectors: np.ndarray, names: Sequence[str], known: KnownClasses) -> None:
@@ -126,7 +127,7 @@ def check_content_apart(vectors: np.ndarray, names: Sequence[str], known: KnownC
     shared = [name for name, same in zip(names, distance < SAME, strict=True) if same]
     if shared:
         raise InputError(
-            f"{len(shared)} of the {len(vectors)} calibration shapes are the same as examples ({_some(shared)}): {WHY}"
+            f"{len(shared)} of the {len(vectors)} calibration shapes are the same as examples ({_some(shared)}). {WHY}"
         )
 
 

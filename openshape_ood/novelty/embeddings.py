@@ -35,7 +35,7 @@ def score_embeddings(
         Nonzero vectors. `Embeddings` include the identity of the model and the names of the rows. A data frame has one
         column for each dimension, and its index gives the names.
     known : KnownClasses or mapping
-        A mapping gives for each class name the embeddings (m, d) of its examples, by the same model.
+        A mapping from class names to the embeddings (m, d) of their examples, made by the same model.
     method : str or Method, optional
         As in `score_novelty`, but only methods that score embeddings.
     threshold, coverage, groups
@@ -91,7 +91,7 @@ def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:
     names = check_examples(known)
     tables = [array(known[name], f"the embeddings of class {name!r}", "md") for name in names]
     for name, table in zip(names, tables, strict=True):
-        check_widths(table, f"the embeddings of class {name!r}", tables[0], f"those of {names[0]!r}")
+        check_widths(table, f"the embeddings of class {name!r}", tables[0], f"the embeddings of class {names[0]!r}")
     labels = np.repeat(np.arange(len(names)), [len(table) for table in tables])
     made = KnownClasses(names, identity, examples=np.concatenate(tables), labels=labels)
     unit(made.labeled_examples()[0], "the embedding in")  # raises for zero rows

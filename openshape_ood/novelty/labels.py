@@ -1,8 +1,7 @@
 """LabelSample: a sample of shapes to label. It is saved as a CSV table with one column to edit.
 
-From the labels of a random sample, `kept_by` estimates the fraction of known shapes that a threshold keeps, and
-`threshold` makes a new threshold. The most novel shapes are not a random sample, so their labels cannot be used for
-this.
+For a random sample, `kept_by` estimates the fraction of known shapes that a threshold keeps, and `threshold` makes a
+new threshold. The most novel shapes are not a random sample, so their labels cannot be used for these methods.
 """
 
 from __future__ import annotations
@@ -126,7 +125,7 @@ class LabelSample:
         return self
 
     def check_classes(self, classes: Sequence[str]) -> LabelSample:
-        """Return self. Raises `InputError` if a label is missing, or is none of `classes`, "known" and "novel"."""
+        """Return self. Raises `InputError` if a label is missing, or is not one of `classes`, "known" or "novel"."""
         other = [label for label in self.complete().labels if label not in {*classes, KNOWN, NOVEL}]
         if other:
             raise InputError(
@@ -142,7 +141,7 @@ class LabelSample:
         return np.array([label != NOVEL for label in self.complete().labels], dtype=bool)
 
     def kept_by(self, threshold: Threshold) -> Share | None:
-        """Fraction of the shapes labeled as known that a threshold keeps. None if no shape is.
+        """Fraction of the shapes labeled as known that a threshold keeps. None if no shape has this label.
 
         Raises `InputError` if the sample is not random.
         """
@@ -188,7 +187,7 @@ class LabelSample:
         try:
             content = read_regular(path)
             if len(content) > LARGEST:
-                raise ValueError("too large")
+                raise ValueError(f"it has more than {LARGEST:,} bytes")
             rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig", "surrogateescape"))))
             (drawn,) = {row["drawn"] for row in rows}
             focus, n, of, seed, scored_by = DRAWN.fullmatch(drawn).groups()  # type: ignore[union-attr]
@@ -196,9 +195,11 @@ class LabelSample:
             novelty = array([float(row["novelty"]) for row in rows], "novelty", "n").astype(np.float64)
             texts = {name: tuple((row[name] or "").strip() for row in rows) for name in ("label", "shape", "nearest")}
             if len(set(numbers["place"])) != len(rows) or len(rows) != int(n):
-                raise InputError(f"{len(rows)} rows for {n} shapes; expected one row for each shape")
+                raise InputError(f"it has {len(rows)} rows for {n} shapes")
         except OSError as error:
-            raise FileError(f"cannot read the labels {path}: {error.strerror or error}") from error
+            raise FileError(
+                f"cannot read the labels {path} ({error.strerror or error}). Expected a .csv table. Check the path."
+            ) from error
         except (InputError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise FileError(
                 f"{path} is not a table of labels ({error}). Expected a table that to_label(...).save or --label "

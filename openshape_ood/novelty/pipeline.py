@@ -1,6 +1,6 @@
 """NoveltyPipeline: known classes, method, encoder and threshold, prepared once and applied to any number of shapes.
 
-Every entry point applies one: `score_novelty`, the commands, the page, scans and stored embeddings.
+Every entry point uses a pipeline: `score_novelty`, the commands, the page, scans and stored embeddings.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Queries:
     def of(cls, shapes: Any, up: Ups = "file", errors: Errors = "raise", silent: str | None = None) -> Queries:
         """Validate the shapes and their axes. `silent` is the axis of shapes without a stated axis.
 
-        Raises `CloudError` for invalid shapes, `InputError` if the number of axes is wrong or an axis is invalid."""
+        Raises `CloudError` for invalid shapes, `InputError` if the number of axes is wrong or an axis is invalid.
+        """
         if isinstance(shapes, Embeddings):
             return cls(shapes.row_names(), ready=shapes)
         listed = list_shapes(shapes)
@@ -217,7 +218,7 @@ class NoveltyPipeline:
         if calibrating is not None:
             result = pipeline(calibrating.shapes)
             found_up = result.up_axis
-            if found_up is not None and found_up.axis is not None:  # known shapes of one source: best data for the axis
+            if found_up is not None and found_up.axis is not None:  # the shapes are known, so their axis is reliable
                 pipeline = replace(pipeline, up_axis=found_up, silent=found_up.axis)
             pipeline = replace(pipeline, failures=result.failures)
             grouped = calibrating.groups_of(result)
@@ -272,7 +273,7 @@ class NoveltyPipeline:
         return DriftStream(scores, cut, level, int(self.seed), **how)
 
     def recalibrate(self, labels: LabelSample, coverage: float = COVERAGE) -> NoveltyPipeline:
-        """Copy with a new threshold from labeled shapes, calibrated for shapes of their source.
+        """Copy with a new threshold from labeled shapes. It is valid for shapes from the same source.
 
         The copy has no third verdict, because its error rates were calibrated on other shapes. Call `with_unsure`
         again.
@@ -430,7 +431,7 @@ class NoveltyPipeline:
             )
 
     def _results(self, shapes: Iterable[Any], step: Callable[[], Any]) -> Iterator[NoveltyResult]:
-        axis_known = self.silent is not None or self.up in UPS  # axis of shapes without a stated axis
+        axis_known = self.silent is not None or self.up in UPS  # for shapes without a stated axis
         for are_ready, some in groupby(shapes, lambda one: isinstance(one, Embeddings)):
             if are_ready:
                 yield from map(self._of_embeddings, some)
@@ -514,7 +515,7 @@ class NoveltyPipeline:
         )
 
     def with_axis(self, shapes: Iterable[Any]) -> NoveltyPipeline:
-        """Copy with the up axis that fits the shapes without a stated axis best, for up="auto".
+        """Copy for up="auto". Shapes without a stated axis get the axis that fits them best.
 
         If the search is undecided, the axis is y, with a warning. `shapes` are paths, clouds, trimesh objects or
         `Shape`s.
@@ -523,12 +524,12 @@ class NoveltyPipeline:
         if axis is None:
             return replace(self, silent=self.silent or FALLBACK)
         if axis.axis is None:
-            message = f"{axis}. They are read with {FALLBACK} up. If you know the axis, give it, as in up={FALLBACK!r}"
+            message = f"{axis}. They are read with {FALLBACK} up. If you know the axis, give it, as in up={FALLBACK!r}."
             warnings.warn(message, AxisWarning, stacklevel=3)
         return replace(self, up_axis=axis, silent=axis.axis or FALLBACK)
 
     def find_axis(self, shapes: Iterable[Any], most: int | None = None) -> UpAxis | None:
-        """Result of `find_up` for the shapes without a stated axis. None if none is usable.
+        """Result of `find_up` for the shapes without a stated axis. None if no shape is usable.
 
         `most` is the maximum number of shapes to compare. Default: 200.
         """

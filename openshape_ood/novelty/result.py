@@ -115,7 +115,7 @@ class NoveltyResult:
 
     @cached_property
     def drift(self) -> Drift:
-        """Drift test: do the known shapes have the same distribution as the calibration set of the threshold?
+        """Drift test: comparison of the known shapes with the calibration set of the threshold.
 
         A result of `NoveltyPipeline.stream` has the state of the stream's test after this batch. Any other result has
         the batch test of `decisions.drift.batch_drift`. If no test is possible, `alarm` is None and `reason` explains
@@ -371,6 +371,6 @@ def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any
         import pandas
     except ImportError as error:
         raise MissingPackageError(
-            "to_frame needs pandas, which is not installed. Run pip install pandas, or use as_json."
+            "a data frame cannot be made. Expected the package pandas. Run pip install pandas, or use as_json."
         ) from error
     return pandas.DataFrame(rows, columns=list(columns))

@@ -59,9 +59,10 @@ def score_novelty(
         A key of `openshape_ood.scoring.METHODS`, or a custom `Method`. Default: the method in `scoring.DEFAULTS` for
         names, for examples or for both.
     threshold : Threshold, optional
-        Threshold of `result.is_novel`, made with the same encoder and method. Default: made from `calibration`, else
-        the one saved with the known classes for this method, else made from generated scans of the known classes (only
-        for `tiny` and `small`, which were trained on generated shapes), else none.
+        Threshold of `result.is_novel`, made with the same encoder and method. Default: a threshold from `calibration`.
+        Without `calibration`, the threshold that was saved with the known classes for this method. Without a saved
+        threshold, `tiny` and `small` use generated scans of the known classes, because they were trained on generated
+        shapes. Other encoders then have no threshold.
     calibration : shapes or Embeddings, optional
         n held-out known shapes from the same source as the shapes to score. The threshold keeps a fraction `coverage`
         of them (0.95 needs n >= 19).
@@ -82,9 +83,9 @@ def score_novelty(
         "raise" stops at the first unusable shape; "skip" lists unusable shapes in `result.failures`.
     up : str or sequence of b str
         Gravity axis of the shapes: "y", "z" or "x", with an optional "-". "file" means the axis stated in each file,
-        else y. "auto" means the axis stated in each file; for the other shapes it means the axis of the calibration
-        shapes, else the result of `find_up` (four to seven times the work), else y with a warning. A sequence gives
-        each shape its axis.
+        else y. "auto" uses the axis stated in each file too. All other shapes get the axis of the calibration shapes,
+        else the result of `find_up` (four to seven times the work), else y with a warning. A sequence gives each shape
+        its axis.
     known_up : str or mapping, optional
         Gravity axis of the example shapes, "file", or a mapping from each class to the axes of its examples. Default:
         `up`, or "file" if `up` is "auto".

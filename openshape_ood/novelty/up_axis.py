@@ -55,7 +55,7 @@ class UpAxis:
     Examples
     --------
     >>> print(UpAxis("z", 0.6, {"y": 0.4, "z": 1.0}, {"y": 0.8, "z": 0.5}, 1e-9, 42))
-    z is up: of 42 shapes the known classes explain 100 % under it, 40 % under y
+    z is up: the known classes fit 100 % of 42 shapes under z, 40 % under y
     """
 
     axis: str | None
@@ -68,10 +68,10 @@ class UpAxis:
     def __str__(self) -> str:
         others = ", ".join(f"{_percent(self.kept[a])} under {a}" for a in self._ranked() if a != self.axis)
         if self.axis is not None:
-            share = _percent(self.kept[self.axis])
-            return f"{self.axis} is up: of {self.shapes} shapes the known classes explain {share} under it, {others}"
-        what = "1 shape does" if self.shapes == 1 else f"{self.shapes} shapes do"
-        return f"undecided: {what} not tell which axis is up; the known classes explain {others}"
+            fit = f"{_percent(self.kept[self.axis])} of {self.shapes} shapes under {self.axis}, {others}"
+            return f"{self.axis} is up: the known classes fit {fit}"
+        shapes = f"{self.shapes} shape{'s' * (self.shapes != 1)}"
+        return f"the up axis of {shapes} is undecided: the known classes fit {others}"
 
     def _ranked(self) -> list[str]:
         return sorted(self.kept, key=lambda axis: -self.kept[axis])
@@ -105,14 +105,14 @@ def find_up(
         Any form that `ShapeEncoder.encode` takes, b shapes of one source. For a single shape the result is "undecided".
     known : KnownClasses
         If the classes have examples, a shape counts as known if it is less novel than 95 % of the examples, each scored
-        against the others. If they have only names, a shape counts as known if it is nearer to a known name than to any
-        everyday word for other things. Thresholds are ignored.
+        against the others. If they have only names, a shape counts as known if it is nearer to a known name than to
+        every negative word (`negative_words`). Thresholds are ignored.
     encoder : Encoder
     text : NamesEncoder, optional
-        Encoder of the words for other things, if the known classes have none. Default: the encoder's text encoder.
+        Encoder of the negative words, if the known classes have none. Default: the encoder's text encoder.
     candidates : sequence of axes, optional
         Two or more axes. Default: y, z and -y, the axes of scanners and cameras. If every shape is a surface: all six,
-        because CAD programs have no gravity.
+        because CAD programs have no common up axis.
     seed, num_samples, batch_size, progress
         As in `ShapeEncoder.encode`.
 
@@ -139,7 +139,7 @@ def find_up(
 
 
 def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> UpAxis:
-    """Best up axis, given for each axis the novelty (n,) of n shapes and the mask (n,) of shapes kept as known.
+    """Best up axis. For each axis, give the novelty (n,) of n shapes, and the mask (n,) of shapes kept as known.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
 
 
 def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
-    """Function that gives novelty and mask of kept rows. It uses the examples, else words for other things."""
+    """Function from rows to novelty and mask of kept rows. It compares with examples, else with negative words."""
     if kind_of(known) == "examples":
         scorer: Any = fitted(METHODS["prototype_distance"], known)
         labels, left_out = known.labeled_examples()[1], scorer.left_out(known)
@@ -203,7 +203,7 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
 
 
 def by_words(known: KnownClasses) -> bool:
-    """True if the text encoder must embed the words for other things."""
+    """True if the text encoder must embed the negative words."""
     return kind_of(known) != "examples" and known.negatives is None
 
 

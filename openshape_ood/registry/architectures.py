@@ -15,8 +15,8 @@ from typing import Any
 
 from openshape_ood.errors import RegistryError
 
-MOST_LAYERS, MOST_WIDTH = 256, 65_536
-MOST_SIDE = 512  # cells per side of a grid
+MOST_LAYERS, MOST_WIDTH = 256, 65_536  # maximum number of layers, and of channels of a layer
+MOST_SIDE = 512  # maximum number of cells per side of a grid
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,26 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.sizes, type) and is_dataclass(self.sizes)):
-            raise RegistryError(f"sizes is {self.sizes!r}; expected a dataclass with a field for each size")
+            raise RegistryError(
+                f"sizes is {self.sizes!r}. Expected a dataclass with a field for each size. Give such a class."
+            )
         if not callable(self.build):
-            raise RegistryError(f"build is {self.build!r}; expected a function from sizes to a network")
+            raise RegistryError(
+                f"build is {self.build!r}. Expected a function from sizes to a network. Give a function or class."
+            )
 
 
 @dataclass(frozen=True)
 class PointBERTSizes:
     """Sizes of a PointBERT.
 
-    Transformer: width, depth, heads, head_width, mlp_width. Set abstraction: number of patches; radius, in units of the
-    unit ball; patch_points; patch_width, the features of a patch before their projection. channels: numbers of an input
-    point. projection: width of the embedding after a last linear layer, 0 for no such layer. adapter_width: hidden
-    width of the two adapters that replace this layer in TAMM, 0 for no adapters.
+    - width, depth, heads, head_width, mlp_width: sizes of the transformer.
+    - patches, patch_points: number of patches, and of points in a patch.
+    - radius: radius of a patch, for clouds in the unit ball.
+    - patch_width: width of the features of a patch before their projection.
+    - channels: numbers of an input point.
+    - projection: width of the embedding after a last linear layer; 0 without this layer.
+    - adapter_width: hidden width of the two adapters that replace this layer in TAMM; 0 without adapters.
     """
 
     width: int
@@ -72,7 +79,7 @@ class PointBERTSizes:
     def __post_init__(self) -> None:
         _check(self.channels, self.depth)
         if self.adapter_width and not self.projection:
-            raise ValueError("field 'projection' is 0; expected the width of the embedding, because there are adapters")
+            raise ValueError("field 'projection' is 0. Expected the width of the embedding, because there are adapters")
 
     @property
     def embedding_dim(self) -> int:
@@ -86,10 +93,13 @@ BLOCKS = ("gated", "gated-norm", "plain")
 class Uni3DSizes:
     """Sizes of a Uni3D.
 
-    Transformer: width, depth, heads, head_width, mlp_width. block: its feed-forward layers, "gated" (SwiGLU),
-    "gated-norm" (with a norm before the last layer) or "plain" (GELU). Patch network: number of patches, patch_points,
-    patch_width; its layers have widths of 1/4, 1/2 and 1 times patch_width. channels: numbers of an input point.
-    projection: width of the embedding.
+    - width, depth, heads, head_width, mlp_width: sizes of the transformer.
+    - block: feed-forward layers of the transformer, "gated" (SwiGLU), "gated-norm" (with a norm before the last layer)
+      or "plain" (GELU).
+    - patches, patch_points: number of patches, and of points in a patch.
+    - patch_width: width of the features of a patch. Layers of the patch network have 1/4, 1/2 and 1 times this width.
+    - channels: numbers of an input point.
+    - projection: width of the embedding.
     """
 
     width: int
@@ -107,9 +117,9 @@ class Uni3DSizes:
     def __post_init__(self) -> None:
         _check(self.channels, self.depth)
         if self.block not in BLOCKS:
-            raise ValueError(f"field 'block' is {self.block!r}; known: {', '.join(BLOCKS)}")
+            raise ValueError(f"field 'block' is {self.block!r}. Expected one of {', '.join(BLOCKS)}")
         if self.patch_width % 4:
-            raise ValueError(f"field 'patch_width' is {self.patch_width}; expected a multiple of 4")
+            raise ValueError(f"field 'patch_width' is {self.patch_width}. Expected a multiple of 4")
 
     @property
     def embedding_dim(self) -> int:
@@ -124,11 +134,14 @@ LAST_RELU = {"Res16UNet34C": True, "Res16UNet34CR": False, "Res16UNet34D": False
 class SparseUNetSizes:
     """Sizes of a sparse U-Net.
 
-    channels: numbers of a voxel. stem: width of the first convolution. side: cells per side of its kernel, 3 or 5.
-    widths, blocks: widths and numbers of blocks of the four levels down and the four levels up. momentum: momentum of
-    the norms outside the blocks. last_relu: True if the last block ends in a ReLU. outputs, bias: width and bias of the
-    layer `final`; outputs is 0 without this layer. embedding: "features" of the last block, or the output of "final".
-    text_width: width of text embeddings before a learned projection to the width of the features, 0 for no projection.
+    - channels: numbers of a voxel.
+    - stem, side: width of the first convolution, and cells per side of its kernel, 3 or 5.
+    - widths, blocks: widths and numbers of blocks of the four levels down and the four levels up.
+    - momentum: momentum of the norms outside the blocks.
+    - last_relu: True if the last block ends in a ReLU.
+    - outputs, bias: width of the layer `final` (0 without this layer), and True if it has a bias.
+    - embedding: "features" for the features of the last block, "final" for the output of the layer `final`.
+    - text_width: width of text embeddings before a learned projection to the width of the features; 0 without it.
     """
 
     channels: int
@@ -145,14 +158,14 @@ class SparseUNetSizes:
 
     def __post_init__(self) -> None:
         if self.side not in (3, 5):
-            raise ValueError(f"field 'side' is {self.side}; expected 3 or 5")
+            raise ValueError(f"field 'side' is {self.side}. Expected 3 or 5")
         for name, numbers, most in (("widths", self.widths, MOST_WIDTH), ("blocks", self.blocks, MOST_LAYERS)):
             if len(numbers) != 8 or not all(0 < number <= most for number in numbers):
-                raise ValueError(f"field {name!r} is {numbers!s:.80}; expected 8 numbers from 1 to {most}")
+                raise ValueError(f"field {name!r} is {numbers!s:.80}. Expected 8 numbers from 1 to {most}")
         if self.embedding not in EMBEDDINGS:
-            raise ValueError(f"field 'embedding' is {self.embedding!r}; known: {', '.join(EMBEDDINGS)}")
+            raise ValueError(f"field 'embedding' is {self.embedding!r}. Expected one of {', '.join(EMBEDDINGS)}")
         if self.embedding == "final" and not self.outputs:
-            raise ValueError("field 'outputs' is 0; expected the width of the embedding, which the layer 'final' gives")
+            raise ValueError("field 'outputs' is 0. Expected the width of the embedding, which the layer 'final' gives")
 
     @property
     def embedding_dim(self) -> int:
@@ -181,15 +194,18 @@ HEADS = ("name", "sentence", "text", "relation", "text-relation")
 class CompletionSizes:
     """Sizes of a completion network.
 
-    head: input for which the network gives logits. "name" and "sentence": a name or a whole sentence, by its affinity.
-    "text": a name, by its text embedding. "relation": a target in a relation to a reference, by both affinities.
-    "text-relation": the same, by both text embeddings.
-
-    side: cells per side of the grid. low, high: corners of its box in meters, z up. hidden, channels: widths of the
-    point layers and of their output. maps, groups, levels: sizes of the 3D U-Net. inputs: numbers of a point after xyz.
-    pooling: reduction over the points of a cell. pointing, text: widths of the vectors of relations and of text, 0 for
-    no such vectors. threshold: lowest logit of an occupied cell. legacy: True for the conventions of the released files
-    (see `views.completion.grid`), with pooling "mean".
+    - head: input for which the network gives logits. "name", "sentence": the affinity of a name or of a whole sentence.
+      "text": the text embedding of a name. "relation": the affinities of a target and of a reference in a relation.
+      "text-relation": the text embeddings of a target and of a reference.
+    - side: cells per side of the grid.
+    - low, high: corners of the box of the grid in meters, z up.
+    - hidden, channels: widths of the point layers and of their output.
+    - maps, groups, levels: sizes of the 3D U-Net.
+    - inputs: numbers of a point after xyz.
+    - pooling: reduction over the points of a cell.
+    - pointing, text: widths of the vectors of relations and of text; 0 without these vectors.
+    - threshold: lowest logit of an occupied cell.
+    - legacy: True for the conventions of the released files (see `views.completion.grid`), with pooling "mean".
     """
 
     head: str
@@ -211,19 +227,19 @@ class CompletionSizes:
     def __post_init__(self) -> None:
         for name, value, known in (("head", self.head, HEADS), ("pooling", self.pooling, ("mean", "max"))):
             if value not in known:
-                raise ValueError(f"field {name!r} is {value!r}; known: {', '.join(known)}")
+                raise ValueError(f"field {name!r} is {value!r}. Expected one of {', '.join(known)}")
         if self.levels > 10 or self.side > MOST_SIDE or self.side % 2 ** (self.levels - 1):
             expected = f"a multiple of 2^(levels - 1), {2 ** min(self.levels - 1, 9)}, up to {MOST_SIDE}"
-            raise ValueError(f"field 'side' is {self.side} with {self.levels} levels; expected {expected}")
+            raise ValueError(f"field 'side' is {self.side} with {self.levels} levels. Expected {expected}")
         widths = [self.channels, *(self.maps * 2**i for i in range(self.levels))]
         if any(width > self.groups and width % self.groups for width in widths):
-            raise ValueError(f"field 'groups' is {self.groups}; expected a divisor of the widths {widths}")
+            raise ValueError(f"field 'groups' is {self.groups}. Expected a divisor of the widths {widths}")
         corners = list(zip(self.low, self.high, strict=False))
         if (len(self.low), len(self.high)) != (3, 3) or not all(low < high for low, high in corners):
-            raise ValueError(f"fields 'low' and 'high' are {self.low} and {self.high}; expected two corners of a box")
+            raise ValueError(f"fields 'low' and 'high' are {self.low} and {self.high}. Expected two corners of a box")
         if self.relates != bool(self.pointing) or self.head.startswith("text") != bool(self.text):
             raise ValueError(
-                f"head {self.head!r} has 'pointing' {self.pointing} and 'text' {self.text}; expected "
+                f"head {self.head!r} has 'pointing' {self.pointing} and 'text' {self.text}. Expected "
                 "'pointing' above 0 for relations only, and 'text' above 0 for text only"
             )
 
@@ -235,9 +251,9 @@ class CompletionSizes:
 
 def _check(channels: int, depth: int) -> None:
     if channels != 6:
-        raise ValueError(f"field 'channels' is {channels}; expected 6: xyz and rgb")
+        raise ValueError(f"field 'channels' is {channels}. Expected 6: xyz and rgb")
     if depth > MOST_LAYERS:
-        raise ValueError(f"field 'depth' is {depth!s:.20}; expected at most {MOST_LAYERS}")
+        raise ValueError(f"field 'depth' is {depth!s:.20}. Expected at most {MOST_LAYERS}")
 
 
 def _late(module: str, name: str) -> Callable[[Any], Any]:

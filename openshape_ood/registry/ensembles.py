@@ -36,26 +36,26 @@ class EnsembleSizes:
 def ensemble(rows: Sequence[Row]) -> Row:
     """Row of several encoders. Members are sorted by name, so that every order of names gives the same row.
 
-    Its spec has the largest point count of the members, and their common up axis. If their axes differ, it is y, and
-    each member converts it. Raises `InputError` for a repeated row, a row that is no shape encoder, or members with
-    different gray values for clouds without color.
+    Its spec has the largest point count of the members, and their common up axis. If their axes differ, the axis is y,
+    and each member converts its clouds. Raises `InputError` for a repeated row, a row that is no shape encoder, or
+    members with different gray values for clouds without color.
     """
     members = tuple(sorted(rows, key=lambda row: row.name))
     name = SIGN.join(row.name for row in members)
     if len({row.name for row in members}) < len(members):
-        raise InputError(f"the ensemble {name!r} names an encoder twice. Expected each once. Remove the repetition")
+        raise InputError(f"the ensemble {name!r} names an encoder twice. Expected each once. Remove the repetition.")
     for row in members:
         if row.kind != "shape":
             raise InputError(
                 f"the ensemble {name!r} contains {row.name!r}, which is of kind {row.kind!r}. Expected shape encoders. "
-                "Remove it"
+                "Remove it."
             )
     specs, texts = [row.spec for row in members], [row.text for row in members]
     if len({spec.color for spec in specs}) > 1:
         grays = ", ".join(f"{row.spec.color:g} for {row.name}" for row in members)
         raise InputError(
             f"the members of the ensemble {name!r} replace missing colors by different grays: {grays}. Expected one "
-            "gray. Choose other members"
+            "gray. Choose other members."
         )
     together = CloudSpec(
         max(spec.count for spec in specs),
@@ -64,7 +64,7 @@ def ensemble(rows: Sequence[Row]) -> Row:
         _one_of({spec.fewer for spec in specs}) or "keep",
     )
     text = Text(
-        # "static" text encoders warn about names that they were not trained with; other kinds never warn
+        # kind "static" is needed for warnings about untrained names, which other kinds never give
         _kind({text.kind for text in texts}),
         SIGN.join(text.space for text in texts),
         _words([text.templates for text in texts]),
@@ -90,7 +90,7 @@ def check_no_file(row: Row, checkpoint: Any) -> None:
         raise InputError(
             f"checkpoint is the file {checkpoint}, but {row.name!r} is an ensemble of {len(row.members)} encoders. "
             'Expected no file. For other weights, add a row to your own registry, such as [mine] with like = "tiny" '
-            'and source = { file = ... }, and use "tiny+mine"'
+            'and source = { file = ... }, and use "tiny+mine".'
         )
 
 

@@ -61,5 +61,7 @@ def _import(name: str) -> None:
         _imported.discard(name)
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             where = f"a module on Python's path or in {Path.cwd()}, or a file that ends in .py"
-            raise InputError(f"there is no module {name!r}. Expected {where}. Check the name") from error
-        raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+            raise InputError(f"there is no module {name!r}. Expected {where}. Check the name.") from error
+        raise InputError(
+            f"{name} cannot be imported: {type(error).__name__}: {error}. Expected a module without errors. Correct it."
+        ) from error

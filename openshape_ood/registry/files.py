@@ -1,8 +1,8 @@
 """Files of the registry: in the package, on the Hugging Face Hub, at an https address, or local.
 
-An undamaged cached file needs no network. Each kind of failure has its own error with a remedy. A file must have the
-registered sha256. If none is registered, the hash of the first file is recorded, and other files are refused from then
-on.
+An undamaged cached file needs no network. Each kind of failure has its error class, and the message has a remedy. A
+file must have the registered sha256. If none is registered, the hash of the first file is recorded, and other files are
+refused from then on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from openshape_ood.registry.rows import PACKAGE, Row, Source
 from openshape_ood.registry.sources import WeightsFile, broken, refuse_offline
 from openshape_ood.storage import CACHE_VARIABLE, check_regular, own_folder, replacing
 
-ANSWER_SECONDS = 10  # time-out of the first answer, and of each part of a file
+ANSWER_SECONDS = 10  # time-out of the first answer, and of each chunk of a file
 MOST_BYTES = 1 << 36  # largest download
 CHUNK_BYTES = 1 << 20
 REMEDIES = {
@@ -44,8 +44,9 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
     progress : bool
         Draw a progress bar while downloading from the Hub.
     text : (str, str), optional
-        Repository and file of the text encoder on the Hub, which is fetched instead. If its sha256 is not registered,
-        it is not recorded: hashing ten gigabytes at every start would take longer than all other work.
+        Repository and file of the text encoder on the Hub. This file is fetched instead. If its sha256 is not
+        registered, none is recorded, because hashing ten gigabytes at every start would take longer than all other
+        work.
 
     Raises
     ------
@@ -60,8 +61,8 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
         with suppress(OSError), replacing(wanted.record) as partial:
             partial.write_text(f"{digest}  {wanted.place}\n", encoding="utf-8")
         warnings.warn(
-            f"{wanted.what}: the registry has no sha256. The hash of {path} is recorded: {digest}. Files with another "
-            f"hash are refused from now on. For other machines, add sha256 = {digest!r} to the row",
+            f"{wanted.what}: the registry has no sha256, so the hash of {path} is recorded: {digest}. Files with "
+            f"another hash are refused from now on. For other machines, add sha256 = {digest!r} to the row.",
             stacklevel=3,
         )
     return path
@@ -107,12 +108,12 @@ def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
     if wanted.brought is None:
         raise WeightsError(
             f"{file} cannot be added, because {wanted.what} is the local file {wanted.path}. Nothing needs to be "
-            "added. Replace that file instead"
+            "added. Replace that file instead."
         )
     if file.suffix != wanted.brought.suffix:
         raise WeightsError(
             f"{file} is not {wanted.place}, the file of {wanted.what}. Expected a file that ends in "
-            f"{wanted.brought.suffix!r}. Give that file"
+            f"{wanted.brought.suffix!r}. Give that file."
         )
     try:
         with replacing(wanted.brought) as partial:
@@ -122,7 +123,7 @@ def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
         raise
     except OSError as error:
         what = f"{wanted.what}: cannot copy {file} to {wanted.brought} ({error.strerror or error})"
-        raise TransferError(f"{what}. Set {CACHE_VARIABLE} to a folder with room") from error
+        raise TransferError(f"{what}. Expected free space. Set {CACHE_VARIABLE} to another folder.") from error
     return wanted.brought
 
 
@@ -240,7 +241,9 @@ def _download(wanted: WeightsFile, path: Path) -> Path:
                 while chunk := answer.read(CHUNK_BYTES):
                     received += file.write(chunk)
                     if received > MOST_BYTES:
-                        raise TransferError(f"{what}: it has more than {MOST_BYTES:,} bytes. {wanted.by_hand}")
+                        raise TransferError(
+                            f"{what}: it has too many bytes. Expected at most {MOST_BYTES:,}. {wanted.by_hand}"
+                        )
             if announced not in (-1, received):
                 raise http.client.IncompleteRead(b"", announced - received)
             file.flush()
@@ -260,4 +263,6 @@ def open_safetensors(path: Path, framework: str, what: str) -> Any:
         check_regular(path)
         return safe_open(path, framework=framework)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{what}: cannot read {path} as safetensors: {error}") from error
+        raise WeightsError(
+            f"{what}: cannot read {path} as safetensors ({error}). Expected an undamaged file. Get the file again."
+        ) from error

@@ -1,6 +1,6 @@
 """Files of the Hugging Face Hub. No other module imports huggingface_hub.
 
-Each kind of failure raises its own error, within about 40 seconds because of the client's time-outs.
+Each kind of failure has its error class. The client's time-outs limit the wait to about 40 seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def find(wanted: WeightsFile) -> Path | None:
     try:
         path = try_to_load_from_cache(source.repo, source.file, hub_folder(), source.revision)
     except HFValidationError as error:
-        raise RegistryError(f"{wanted.what}: {source.repo!r} is no name of a Hub repository: {error}") from error
+        raise RegistryError(
+            f"{wanted.what}: {source.repo!r} is no name of a Hub repository ({error}). Expected owner/name. "
+            f"Correct `repo` in {wanted.table}."
+        ) from error
     return Path(path) if isinstance(path, str) else None
 
 
@@ -80,16 +83,16 @@ def upload(files: Sequence[Path], repo: str, private: bool, message: str) -> str
         api.create_repo(repo, private=private, exist_ok=True)
         return str(api.create_commit(repo, added, commit_message=message).commit_url)
     except OfflineModeIsEnabled as error:
-        raise OfflineError(f"{repo} was not uploaded. HF_HUB_OFFLINE forbids it. Unset HF_HUB_OFFLINE") from error
+        raise OfflineError(f"{repo} was not uploaded. HF_HUB_OFFLINE forbids it. Unset HF_HUB_OFFLINE.") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         how = "Run `hf auth login`, or set HF_TOKEN to a token that may write to it"
         how = how if status in (401, 403) else "Try again later" if status in BUSY_STATUSES else "Check the name"
-        raise ServerError(f"{repo} was not uploaded. The Hub answered with HTTP {status}. {how}") from error
+        raise ServerError(f"{repo} was not uploaded. The Hub answered with HTTP {status}. {how}.") from error
     except Exception as error:  # errors of the HTTP client, which depends on the version
         if not isinstance(error, OSError) and "httpx" not in type(error).__module__:
             raise
-        raise OfflineError(f"{repo} was not uploaded. {ENDPOINT} cannot be reached ({error}). Try again") from error
+        raise OfflineError(f"{repo} was not uploaded. {ENDPOINT} cannot be reached ({error}). Try again.") from error
 
 
 def _ask(source: Source) -> None:
@@ -114,7 +117,7 @@ _RUNNING: list[WeightsFile] = []  # current downloads of all threads
 
 @contextmanager
 def _patience(wanted: WeightsFile) -> Iterator[None]:
-    """Shorter time-out for the six attempts, unless the client's own variable is set."""
+    """Set a shorter time-out for the six attempts of the client, unless its environment variable is set."""
     from huggingface_hub import constants
 
     if "HF_HUB_DOWNLOAD_TIMEOUT" not in os.environ:
@@ -172,16 +175,16 @@ def _refusal(error: Any, source: Source, table: str) -> str:
 
     status, page = error.response.status_code, f"https://huggingface.co/{source.repo}"
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"the repository has no revision {source.revision!r} (HTTP {status}); correct `revision` in {table}."
+        return f"the repository has no revision {source.revision!r} (HTTP {status}). Correct `revision` in {table}."
     if isinstance(error, errors.EntryNotFoundError):
-        return f"the repository has no such file (HTTP {status}); correct `file` in {table}."
+        return f"the repository has no such file (HTTP {status}). Correct `file` in {table}."
     if isinstance(error, errors.GatedRepoError):
         how = "then set HF_TOKEN or run `hf auth login`"
-        return f"its licence must be accepted first (HTTP {status}); accept it at {page}, {how}."
+        return f"its licence must be accepted first (HTTP {status}). Accept it at {page}, {how}."
     if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 404):
         how = "or set HF_TOKEN (or run `hf auth login`) to a valid token that may read it"
         what = f"the repository does not exist, or is private (HTTP {status})"
-        return f"{what}; correct `repo` in {table}, {how}."
+        return f"{what}. Correct `repo` in {table}, {how}."
     if status == 403:
-        return f"the Hub forbids the download (HTTP 403); set HF_TOKEN to a token that may read {page}."
-    return f"the Hub answered with HTTP {status}; try again later."
+        return f"the Hub forbids the download (HTTP 403). Set HF_TOKEN to a token that may read {page}."
+    return f"the Hub answered with HTTP {status}. Try again later."

@@ -40,7 +40,7 @@ def bill_of_materials(root: Path, version: str) -> dict[str, Any]:
     if different := sorted(packaged.difference([REGISTRY]).symmetric_difference(listed)):
         raise RegistryError(
             f"NOTICE and the package differ in {', '.join(different)}. Expected one line in NOTICE, with licence and "
-            "origin, for every packaged data file. Add or remove the line"
+            "origin, for every packaged data file. Add or remove the line."
         )
     product = {"name": "openshape-ood", "version": version, "bom-ref": f"pkg:pypi/openshape-ood@{version}"}
     product |= {"type": "library", "purl": product["bom-ref"]}
@@ -62,7 +62,7 @@ def _component(root: Path, path: str, licence: str, origin: str) -> dict[str, An
     if wrong:
         raise HashError(
             f"{path} has the sha256 {digest}. The registry has another one for {', '.join(wrong)}. Restore the file, "
-            "or correct sha256 in checkpoints.toml"
+            "or correct sha256 in checkpoints.toml."
         )
     component: dict[str, Any] = {
         "type": "machine-learning-model" if path.endswith(".safetensors") else "data",

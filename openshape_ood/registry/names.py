@@ -39,9 +39,10 @@ def find_checkpoint(
             if isinstance(part, str) and part in every:
                 raise UnknownNameError(
                     f"checkpoint {what} is of kind {every[part].kind!r}. Expected {' or '.join(map(repr, kinds))}. "
-                    f"Known ones: {', '.join(rows) or 'none'}"
+                    f"Choose one of {', '.join(rows) or 'none'}."
                 )
-            raise UnknownNameError(f"unknown checkpoint {what}; known: {', '.join(rows)}{meant(str(part), rows, 0.4)}")
+            hint = meant(str(part), rows, 0.4) or "Choose one of these."
+            raise UnknownNameError(f"unknown checkpoint {what}. Expected one of {', '.join(rows)}. {hint}")
     return ensemble([rows[part] for part in parts]) if len(parts) > 1 else rows[parts[0]]
 
 

@@ -18,11 +18,12 @@ from openshape_ood.registry.extensions import use_named
 from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
-PACKAGE = Path(__file__).parent  # folder of packaged data: the registry, tiny and others
+PACKAGE = Path(__file__).parent  # folder of packaged data: the registry and weights
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
-MOST_LIKE = 16  # longest chain of rows by `like`
-MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # largest size of a network; most points of a cloud
-MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # largest side in meters; kinds of input of a voxel
+MOST_LIKE = 16  # maximum number of rows that `like` connects
+MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # maximum size of a network; maximum number of points of a cloud
+MOST_VOXEL = 10  # maximum side of a voxel in meters
+INPUTS = ("ones", "color", "height-color")  # kinds of input of a voxel
 TEMPLATES = PACKAGE.parent / "encoders" / "text" / "templates.toml"
 
 # required fields of each kind, after licence and source
@@ -42,11 +43,15 @@ ENCODERS = ("shape", "points")  # kinds with a network and a text encoder
 class Source:
     """Location of the weights.
 
-    sha256: hash of the file; if empty, the hash of the first use is recorded. bytes: file size, 0 if unknown.
+    sha256: hash of the file. If it is empty, the hash of the first file is recorded. bytes: file size, 0 if unknown.
 
-    Kinds of locations: package, a file in this package; repo, file and revision, a file on the Hugging Face Hub; url,
-    an https address; file and page, a file that must be downloaded by hand from that page and added with `checkpoints
-    add`; file alone, a path relative to the registry, or an absolute path.
+    There are five kinds of locations:
+
+    - package: a file in this package.
+    - repo, file, revision: a file on the Hugging Face Hub.
+    - url: an https address.
+    - file, page: a file that must be downloaded by hand from this page and added with `checkpoints add`.
+    - file alone: a path relative to the registry, or an absolute path.
     """
 
     sha256: str = ""
@@ -70,14 +75,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Keys:
-    """Rules that map the tensor names of a file to those of the network, applied in this order.
+    """Rules that map the tensor names of a file to the tensor names of the network, applied in this order.
 
-    inside: entry of the top-level table that holds the tensors; "" for the top level. parts: several entries instead;
-    their names and a dot are prepended to their keys. prefix: beginning of keys, which is removed; keys without it are
-    dropped. body: second beginning, which is removed where present. drop: patterns of keys to drop. rename: pairs
-    (pattern, replacement), where `\\1` is the pattern's first group. merge: (part, ..., whole), tensors to concatenate
-    along their first axis, such as queries, keys and values. A `*` in these names stands for any text, the same in all
-    names of a rule. Patterns are regular expressions, searched for in the whole key.
+    - inside: entry of the top-level table that contains the tensors; "" for the top level.
+    - parts: several entries instead of one. The name of an entry and a dot are prepended to its keys.
+    - prefix: beginning of keys, which is removed. Keys without it are dropped.
+    - body: second beginning, which is removed if a key has it.
+    - drop: patterns of keys to drop.
+    - rename: pairs (pattern, replacement), where `\\1` is the pattern's first group.
+    - merge: (part, ..., whole), names of tensors to concatenate along their first axis, such as queries, keys and
+      values. A `*` in these names matches any text, which is the same in all names of a rule.
+
+    Patterns are regular expressions that may match anywhere in a key.
     """
 
     inside: str = ""
@@ -95,9 +104,9 @@ class Text:
 
     With `text = false` in a row of kind "shape" there is no text encoder: names are refused, and kind is "".
 
-    kind: "open_clip", a CLIP text encoder; "static", token vectors; or "table", vectors of a list of names. trained:
-    names in the training of the encoder, if they differ from those in the file; not for "open_clip". tower: for
-    "table", the checkpoint whose text encoder embeds names outside the list, if it is on this machine.
+    - kind: "open_clip", a CLIP text encoder; "static", token vectors; or "table", vectors of a list of names.
+    - trained: names in the training of the encoder. Default: the names in the file. Not for "open_clip".
+    - tower: for "table", a checkpoint. If its text encoder is on this machine, it embeds names outside the list.
     """
 
     kind: str
@@ -120,9 +129,10 @@ class Text:
 class ScanSpec:
     """Input of a point encoder: scans in meters, z up.
 
-    voxel: side of a voxel in meters. labels: description of the names that it was trained or published with. input:
-    numbers of a voxel. "ones": 1, for geometry alone. "color": rgb from -0.5 to 0.5. "height-color": 1, the height
-    above the floor in meters minus 1, and rgb (zeros without color).
+    - voxel: side of a voxel in meters.
+    - labels: description of the names that the encoder was trained or published with.
+    - input: numbers of a voxel. "ones": 1, for geometry alone. "color": rgb from -0.5 to 0.5. "height-color": 1, the
+      height above the floor in meters minus 1, and rgb (zeros without color).
     """
 
     voxel: float
@@ -134,9 +144,11 @@ class ScanSpec:
 class About:
     """Information for choosing an encoder; not used to run it.
 
-    parameters: number of parameters of its network. cost: CPU time of a cloud relative to vitb32, from one run of
-    `benchmarks speed`. lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 if
-    unpublished. published: source of these figures. whom: recommended use, one sentence.
+    - parameters: number of parameters of its network.
+    - cost: CPU time of a cloud relative to vitb32, from one run of `benchmarks speed`.
+    - lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent; 0 if unpublished.
+    - published: source of these figures.
+    - whom: recommended use.
     """
 
     parameters: int = field(default=0, metadata={"zero": True})
@@ -157,9 +169,12 @@ class Row:
     """One row of the registry.
 
     The fields `architecture`, `sizes` (an instance of the architecture's dataclass), `keys`, `text` and `spec` are set
-    for the kinds that need them, see `KINDS`. Kind "points" has `scan` in place of `spec`. folder: folder of the
-    registry. encoder: for a comparator, the row whose embeddings it compares. unconfirmed: unverified properties of the
-    row, shown as a warning on loading. members: for an ensemble, the rows of its encoders, ordered by name.
+    for the kinds that need them, see `KINDS`. Kind "points" has `scan` in place of `spec`. Other fields:
+
+    - folder: folder of the registry.
+    - encoder: for a comparator, the row whose embeddings it compares.
+    - unconfirmed: unverified properties of the row, shown as a warning on loading.
+    - members: for an ensemble, the rows of its encoders, ordered by name.
     """
 
     name: str
@@ -205,7 +220,8 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     ['tiny', 'small', 'vitb32', 'vitl14']
     """
     if kind not in KINDS:
-        raise UnknownNameError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}{meant(str(kind), KINDS)}")
+        hint = meant(str(kind), KINDS) or "Choose one of these."
+        raise UnknownNameError(f"unknown kind {kind!r}. Expected one of {', '.join(KINDS)}. {hint}")
     return [row.name for row in load_registry(registry).values() if row.kind == kind]
 
 
@@ -240,18 +256,23 @@ def _read_tables(path: Path, read: Callable[[Path], bytes] = Path.read_bytes) ->
     try:
         return tomllib.loads(read(path).decode("utf-8"))
     except OSError as error:
-        raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # too long numbers too
-        raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
+        raise RegistryError(
+            f"cannot read the registry {path} ({error.strerror or error}). Expected a .toml file. Check the path."
+        ) from error
+    except (ValueError, RecursionError) as error:  # also for numbers with too many digits
+        raise RegistryError(
+            f"the registry {path} is not valid TOML ({error}). Expected TOML 1.0 in UTF-8. Correct the file."
+        ) from error
 
 
 def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> dict[str, Row]:
-    """Rows of `tables`. others: further tables that the field `like` may name."""
+    """Rows of `tables`. others: further tables, to which the field `like` may refer."""
     try:
         known = {**(others or {}), **tables}
         return {name: read_row(name, _completed(name, known), path.parent) for name in tables}
     except RegistryError as error:
-        raise RegistryError(f"registry {path}: {error}") from None
+        end = "" if str(error).endswith(("?", ".")) else "."
+        raise RegistryError(f"registry {path}: {error}{end} Correct the row.") from None
 
 
 def _completed(name: str, tables: Mapping[str, Any], before: tuple[str, ...] = ()) -> Any:
@@ -262,10 +283,10 @@ def _completed(name: str, tables: Mapping[str, Any], before: tuple[str, ...] = (
     other = table["like"]
     if not isinstance(other, str) or other not in tables or other in (name, *before):
         raise RegistryError(
-            f"[{name}] field 'like' is {other!r}; expected the name of another row, without a cycle of rows"
+            f"[{name}] field 'like' is {other!r}. Expected the name of another row, without a cycle of rows"
         )
     if len(before) == MOST_LIKE:
-        raise RegistryError(f"[{name}] ends a chain of 'like' with more than {MOST_LIKE} rows; expected fewer")
+        raise RegistryError(f"[{name}] ends a chain of 'like' with more than {MOST_LIKE} rows. Expected fewer")
     base = _completed(other, tables, (*before, name))
     if not isinstance(base, dict):
         return {}
@@ -293,7 +314,7 @@ def read_row(name: str, table: Any, folder: Path) -> Row:
     silent = kind == "shape" and table.get("text") is False
     alone: dict[str, Any] = {"text": replace(NO_TEXT, model=name)} if silent else {}
     if kind == "shape" and table.get("text") is True:
-        raise RegistryError(f"[{name}.text] is true; expected a table, or false if there is no text encoder")
+        raise RegistryError(f"[{name}.text] is true. Expected a table, or false if there is no text encoder")
     values = {
         field: read_value(hints[field], value, where, field) for field, value in table.items() if field not in alone
     }
@@ -323,22 +344,22 @@ def _check_row(row: Row, needed: Collection[str]) -> None:
         _check_scan(row.scan, f"[{row.name}.scan]")
     if "text" in needed and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
         what = f"[{row.name}] the sizes of {row.architecture!r}"
-        raise RegistryError(f"{what} have no embedding_dim; expected the width of embeddings")
+        raise RegistryError(f"{what} have no embedding_dim. Expected the width of embeddings")
 
 
 def _check_source(source: Source, where: str) -> None:
     if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
         known = "one of 'package', 'file' (with 'repo' if it is on the Hub) and 'url'"
-        raise RegistryError(f"{where} has no location, or several; expected {known}")
+        raise RegistryError(f"{where} has no location, or several. Expected {known}")
     if source.url and not _is_https(source.url):
-        raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
+        raise RegistryError(f"{where} field 'url' is {source.url!r}. Expected an address that begins with https://")
     if source.page and (not source.file or source.repo or not _is_https(source.page)):
         raise RegistryError(
-            f"{where} field 'page' is {source.page!r}; expected an https address, with 'file' and without 'repo'"
+            f"{where} field 'page' is {source.page!r}. Expected an https address, with 'file' and without 'repo'"
         )
     _check_sha256(where, source.sha256)
     if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
-        raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
+        raise RegistryError(f"{where} field 'file' is {source.file!r}. Expected its path inside the repository")
 
 
 def _is_https(address: str) -> bool:
@@ -351,16 +372,18 @@ def _is_https(address: str) -> bool:
 
 def _check_keys(keys: Keys, where: str) -> None:
     if any(len(rule) != 2 for rule in keys.rename):
-        raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
+        raise RegistryError(f"{where} field 'rename' is {keys.rename}. Expected pairs: pattern, replacement")
     for pattern in (*keys.drop, *(rule[0] for rule in keys.rename)):
         try:
             re.compile(pattern)
         except re.error as error:
-            raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
+            raise RegistryError(
+                f"{where} has the pattern {pattern!r}. Expected a regular expression ({error})"
+            ) from error
     for rule in keys.merge:
         if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
             expected = "two or more parts and then the whole, each with at most one *"
-            raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
+            raise RegistryError(f"{where} field 'merge' has {list(rule)}. Expected {expected}")
 
 
 def _check_spec(spec: CloudSpec, where: str) -> None:
@@ -368,7 +391,7 @@ def _check_spec(spec: CloudSpec, where: str) -> None:
     check_one_of(where, "up", spec.up, ("x", "y", "z"))
     check_one_of(where, "fewer", spec.fewer, ("repeat", "keep"))
     if spec.color > 1:
-        raise RegistryError(f"{where} field 'color' is {spec.color}; expected 0 to 1")
+        raise RegistryError(f"{where} field 'color' is {spec.color}. Expected 0 to 1")
 
 
 def _check_scan(scan: ScanSpec, where: str) -> None:
@@ -379,7 +402,7 @@ def _check_scan(scan: ScanSpec, where: str) -> None:
 def _check_most(where: str, part: Any, most: int) -> None:
     for name, value in ((one.name, getattr(part, one.name)) for one in fields(part)):
         if isinstance(value, int | float) and value > most:
-            raise RegistryError(f"{where} field {name!r} is {value!s:.20}; expected at most {most:,}")
+            raise RegistryError(f"{where} field {name!r} is {value!s:.20}. Expected at most {most:,}")
 
 
 def _check_text(text: Text, where: str) -> None:
@@ -389,10 +412,10 @@ def _check_text(text: Text, where: str) -> None:
         check_one_of(where, "templates", text.templates, template_lists())
     if not text.model:
         expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of vectors"
-        raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
+        raise RegistryError(f"{where} field 'model' is empty. Expected {expected}")
     _check_sha256(where, text.sha256)
 
 
 def _check_sha256(where: str, value: str) -> None:
     if value and not re.fullmatch(r"[0-9a-f]{64}", value):
-        raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")
+        raise RegistryError(f"{where} field 'sha256' is {value!r}. Expected 64 hexadecimal digits")

@@ -16,23 +16,24 @@ MOST_ENTRIES = 64  # maximum length of a list
 
 def check_table(table: Any, where: str) -> None:
     if not isinstance(table, dict):
-        raise RegistryError(f"{where} is {_type_name(table)}; expected a table")
+        raise RegistryError(f"{where} is {_type_name(table)}. Expected a table")
 
 
 def check_fields(table: Mapping[str, Any], where: str, known: Collection[str], needed: Mapping[str, Any]) -> None:
     for field in table:
         if field not in known:
-            hint = meant(field, known) or f"; known: {', '.join(known)}"
-            raise RegistryError(f"{where} has an unknown field {field!r}{hint}")
+            hint = meant(field, known) or f"Expected one of {', '.join(known)}"
+            raise RegistryError(f"{where} has an unknown field {field!r}. {hint}")
     for field, kind in needed.items():
         if field not in table:
-            raise RegistryError(f"{where} lacks the field {field!r} ({_type_name(kind)})")
+            raise RegistryError(f"{where} lacks the field {field!r}. Expected {_type_name(kind)}")
 
 
 def meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
+    """Question with the most similar known name; "" if no name is similar."""
     names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=cutoff)
-    return f"; did you mean {names[close[0]]!r}?" if close else ""
+    return f"Did you mean {names[close[0]]!r}?" if close else ""
 
 
 @cache  # without the cache, this dominates the time of reading a registry
@@ -55,7 +56,7 @@ def read_table(kind: Any, table: Any, where: str) -> Any:
         least = -math.inf if "signed" in f.metadata else 0
         if not least < value < math.inf:  # also refuses NaN
             expected = "0 or more" if may_be_zero else "a finite number" if least else "a positive, finite number"
-            raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
+            raise RegistryError(f"{where} field {f.name!r} is {value}. Expected {expected}")
     try:
         return kind(**values)
     except ValueError as error:
@@ -70,7 +71,7 @@ def read_value(kind: Any, value: Any, where: str, field: str) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise RegistryError(f"{where} field {field!r} is {_type_name(value)} ({value!r}); expected {_type_name(kind)}")
+        raise RegistryError(f"{where} field {field!r} is {_type_name(value)} ({value!r}). Expected {_type_name(kind)}")
     return value
 
 
@@ -84,4 +85,4 @@ def _type_name(value: Any) -> str:
 
 def check_one_of(where: str, field: str, value: str, known: Collection[str]) -> None:
     if value not in known:
-        raise RegistryError(f"{where} field {field!r} is {value!r}; known: {', '.join(known)}")
+        raise RegistryError(f"{where} field {field!r} is {value!r}. Expected one of {', '.join(known)}")

@@ -37,7 +37,7 @@ Made by openshape_ood {version}. The file holds numbers and JSON; loading it run
 
 @dataclass(frozen=True)
 class SharedFile(WeightsFile):
-    """A file of a Hub repository, which the caller named."""
+    """A file of a Hub repository that the caller named."""
 
     table: ClassVar[str] = "the call"
 
@@ -109,7 +109,7 @@ class Shared:
         import tempfile
 
         if not isinstance(repo, str) or not REPOSITORY.fullmatch(repo):
-            raise InputError(f"repo is {repo!r}. Expected owner/name, a repository of the Hub. Correct the name")
+            raise InputError(f"repo is {repo!r}. Expected owner/name, a repository of the Hub. Correct the name.")
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             files = [Path(folder, name) for name in (self.shared_file, "README.md")]
@@ -145,16 +145,16 @@ def shared_path(name: str | os.PathLike[str], file: str, revision: str = "main")
     folder = given_path(name, "name")
     if folder.is_dir():
         if not (folder / file).is_file():
-            raise WeightsError(f"{folder} has no {file}. Expected a folder from save_pretrained. Give that folder")
+            raise WeightsError(f"{folder} has no {file}. Expected a folder from save_pretrained. Give that folder.")
         return folder / file
     if not isinstance(name, str) or not REPOSITORY.fullmatch(name):
         raise InputError(
             f"name is {str(name)!r}, and there is no such folder. Expected a folder, or owner/name on the Hub. Correct "
-            "the name"
+            "the name."
         )
     wanted = SharedFile(name, "encoder", Source(repo=name, file=file, revision=revision))
     if (size := hub.size(wanted)) and size > MOST_BYTES:
-        raise WeightsError(f"{wanted.place} has {size:,} bytes. Expected at most {MOST_BYTES:,}. Check the repository")
+        raise WeightsError(f"{wanted.place} has {size:,} bytes. Expected at most {MOST_BYTES:,}. Check the repository.")
     return hub.download(wanted, progress=False)
 
 

@@ -35,8 +35,8 @@ USERS = {"points": "segment_scene", "completion": "complete_view"}  # all other 
 class WeightsFile:
     """A file of the row `name`.
 
-    path: its path on this machine; None if the Hub's client chooses it. brought: its cache path if it is added by hand.
-    record: file that records the sha256 of its first use, if the registry has none.
+    path: path of the file on this machine; None if the Hub's client chooses it. brought: cache path of a file that is
+    added by hand. record: file that records the sha256 of its first use, if the registry has none.
     """
 
     name: str
@@ -95,13 +95,13 @@ def broken(
     place, then = f"{wanted.what}: {wanted.place}", wanted.by_hand
     if isinstance(error, urllib.error.HTTPError):
         error.close()
-        return ServerError(f"{place}: the server answered with HTTP {error.code}; correct `url`. {then}")
+        return ServerError(f"{place}: the server answered with HTTP {error.code}. Correct `url`. {then}")
     if isinstance(error, OSError) and (error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT)):
         what = f"the file cannot be written ({error.strerror}: {error.filename or folder})."
         return TransferError(f"{place}: {what} Set {CACHE_VARIABLE} to a folder with free space. {then}")
     reason = str(error) or type(error).__name__
     if not answered:
-        return OfflineError(f"{place}: cannot reach {host} ({reason}). Check the network, try again. {then}")
+        return OfflineError(f"{place}: cannot reach {host} ({reason}). Check the network and try again. {then}")
     return TransferError(f"{place}: the download broke off after {received:,} bytes ({reason}). Try again. {then}")
 
 

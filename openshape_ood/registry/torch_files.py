@@ -35,11 +35,14 @@ PLAIN |= {f"torch {kind}Storage" for kind in STORED} | {"_codecs encode"}
 OFFERED = ("torch", "builtins", "__builtin__", "collections", "_codecs")
 OLD_PICKLES = 5  # pickles in a file of torch before 1.6: magic number, version, machine, tensors, storage keys
 
-# types that are read as `_Left`; numpy.core is the module's name before numpy 2
-_LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
+DAMAGED = "no PyTorch checkpoint, or is damaged"
+REMEDY = "Expected a checkpoint of tensors. Get the file from its publisher."
+
+# types that are read as `_Placeholder`; numpy.core is the module's name before numpy 2
+_REPLACED = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
 
 
-class _Left:
+class _Placeholder:
     """Placeholder for numpy numbers and command-line arguments in the training state of some published files.
 
     A numpy type that is restored with a state from a file can crash the process.
@@ -53,32 +56,40 @@ class _Left:
 
 def whole_number(value: object) -> int | None:
     """Whole number of a value from `read_torch`, which may be numpy's int64; None for any other value."""
-    if isinstance(value, _Left) and len(value.arguments) == 2:
+    if isinstance(value, _Placeholder) and len(value.arguments) == 2:
         kind, content = value.arguments
-        if isinstance(kind, _Left) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
+        if isinstance(kind, _Placeholder) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
             return int.from_bytes(content, "little", signed=True)
     return value if type(value) is int else None
 
 
 def read_torch(path: Path, name: str, trusted: bool) -> Any:
-    """Content of a file, with `_Left` for numpy numbers and arguments. Untrusted files are read in a sandbox first."""
+    """Content of a file, with `_Placeholder` for numpy numbers and arguments.
+
+    Untrusted files are read in a sandbox first.
+    """
     if not trusted:
         check(path, name)
     try:
-        with torch.serialization.safe_globals([(_Left, known) for known in _LEFT]), warnings.catch_warnings():
+        with (
+            torch.serialization.safe_globals([(_Placeholder, known) for known in _REPLACED]),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # torch also warns about refused files
             # memory-mapped, so that optimizer state is not read from disk
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read; "
-            "no code was run. Get the file from its publisher, or convert it to safetensors"
+            f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read. "
+            "No code was run. Get the file from its publisher, or convert it to safetensors."
         ) from error
     except OSError as error:
-        raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
+        raise WeightsError(
+            f"{name}: cannot read {path} ({error.strerror or error}). Expected a readable file. Check its permissions."
+        ) from error
     except Exception as error:  # torch's reader fails in any way on damaged bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error
+        raise WeightsError(f"{name}: {path} is {DAMAGED} ({reason}). {REMEDY}") from error
 
 
 def check(path: Path, name: str) -> None:
@@ -88,7 +99,7 @@ def check(path: Path, name: str) -> None:
     except OSError:  # `read_torch` reports it
         return
     except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {error}") from error
+        raise WeightsError(f"{name}: {path} is {DAMAGED} ({error}). {REMEDY}") from error
     if not plain:
         _check(str(path.absolute()), name, (status.st_size, status.st_mtime_ns, status.st_ino))
 
@@ -142,7 +153,8 @@ def _check(path: str, name: str, stamp: tuple[int, ...]) -> None:
     for done in in_order(task, {"name": name}, [path], workers=1, ahead=0, limits=lambda _: limits):
         if isinstance(done.error, WorkerError | MemoryError):
             why = f"reading it in a sandbox failed: {str(done.error) or 'memory ran out'}"
-            raise WeightsError(f"{name}: {path} is no checkpoint of tensors, or a hostile one; {why}") from done.error
+            what = f"{name}: {path} is no checkpoint of tensors, or a hostile one"
+            raise WeightsError(f"{what} ({why}). {REMEDY}") from done.error
         if done.error is not None:
             raise done.error
 

@@ -1,10 +1,10 @@
 """Stripped files: copies of downloaded checkpoints with only the encoder's tensors, which can be memory-mapped.
 
 A checkpoint must be read as a whole to check its hash, but most of it is optimizer state: the network needs 129 of the
-388 MB of vitg14. From the second start on, the stripped file is used. It is a safetensors file whose metadata holds its
-own sha256, computed with zeros in this field, so checking takes no memory. The sha256 is keyed (HMAC) with `own_key`.
-Therefore, other users who can write to the cache cannot replace the weights. A file of another machine or user is not
-accepted, and is made again from the download.
+388 MB of vitg14. From the second start on, the stripped file is used. It is a safetensors file. Its metadata contains
+its sha256, which is computed with zeros in this field, so checking takes no memory. The sha256 is keyed (HMAC) with
+`own_key`. Therefore, other users who can write to the cache cannot replace the weights. A file of another machine or
+user is not accepted, and is made again from the download.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read(row: Row) -> Weights | None:
     weights, path = _mapped(row), stripped_path(row)
     if weights is None and path and path.is_file() and cached(row) is None:
         why = f"checkpoint {row.name!r}: the stripped file {path} is damaged, or from another machine or user"
-        message = f"{why}. Expected an intact one. The checkpoint is downloaded again"
+        message = f"{why}. Expected an intact file. The checkpoint is downloaded again."
         warnings.warn(message, stacklevel=3)
     return weights
 
@@ -135,7 +135,7 @@ def _metadata(path: Path, row: Row) -> dict[str, str] | None:
 
 
 def _hashed(path: Path, digest: str) -> tuple[bytes, str]:
-    """Header of a safetensors file and its keyed sha256, with `digest` as zeros."""
+    """Header of a safetensors file, and the keyed sha256 of the file with zeros in place of `digest`."""
     with open(path, "rb") as file:
         size = file.read(8)
         header = size + file.read(int.from_bytes(size, "little"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, 
 from openshape_ood.registry.rows import Keys, Row, load_registry
 from openshape_ood.registry.torch_files import read_torch
 
-LONGEST_KEY = 256  # characters, which limits the time of searching for patterns
+LONGEST_KEY = 256  # characters. The maximum limits the time of the search for patterns
 MERGED = 64 * 2**20  # bytes by which merged tensors may exceed the tensors of the file
 
 
@@ -33,8 +33,8 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     if the file cannot be fetched or used.
     """
     if row.unconfirmed:
-        message = f"checkpoint {row.name!r} is not confirmed: {row.unconfirmed}. Check it before you rely on it"
-        warnings.warn(message, stacklevel=3)
+        what = f"checkpoint {row.name!r} is not confirmed: {row.unconfirmed}"
+        warnings.warn(f"{what}. Expected a verified row. Check it before you rely on it.", stacklevel=3)
     weights = weight_cache.read(row) if checkpoint is None else None
     if weights is None:
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
@@ -43,12 +43,7 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
         weights = read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256))
     with torch.device("meta"):  # shapes only, because random initialization would take longer than loading
         network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # float32 for any default dtype
-    try:
-        load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped)
-    except WeightsError as error:
-        if not (others := _fitting(row, weights)):
-            raise
-        raise WeightsError(f"{error}. Its sizes fit {' or '.join(others)}") from None
+    load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped, lambda: _fitting(row, weights))
     if checkpoint is None:
         weight_cache.keep(row, weights)
     digest = known_sha256(row) if checkpoint is None else ""
@@ -128,7 +123,7 @@ def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:
         content = {f"{n}.{k}": v for n, part in tables.items() if isinstance(part, Mapping) for k, v in part.items()}
     if not isinstance(content, Mapping):
         raise WeightsError(
-            f"{where} holds {type(content).__name__}. Expected a table of tensors. Is it the checkpoint of an encoder?"
+            f"{where} holds {type(content).__name__}. Expected a table of tensors. Check that it is a checkpoint."
         )
     return rekeyed(content, keys, where)
 
@@ -147,13 +142,18 @@ def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str,
     renamed: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         if len(key) > LONGEST_KEY:  # bounds the time of the patterns
-            raise WeightsError(f"{where} has a key of {len(key)} characters; expected at most {LONGEST_KEY}")
+            raise WeightsError(
+                f"{where} has a key of {len(key)} characters. Expected at most {LONGEST_KEY}. Check the file."
+            )
         if any(re.search(pattern, key) for pattern in keys.drop):
             continue
         for pattern, replacement in keys.rename:
             key = re.sub(pattern, replacement, key)
         if key in renamed:
-            raise WeightsError(f"{where}: `rename` gives two tensors the name {key!r}; make its patterns narrower")
+            raise WeightsError(
+                f"{where}: `rename` gives two tensors the name {key!r}. Expected different names. "
+                "Make its patterns narrower."
+            )
         renamed[key] = tensor
     return renamed
 
@@ -163,7 +163,7 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
     try:
         room = MERGED + _stored(tensors.values())
     except NotImplementedError as error:
-        raise WeightsError(f"{where} holds sparse tensors; expected plain ones") from error
+        raise WeightsError(f"{where} holds sparse tensors. Expected dense tensors. Convert them.") from error
     for first, *others, whole in keys.merge:
         before, star, after = first.partition("*")
         for key in [k for k in tensors if k.startswith(before) and k.endswith(after) and (star or k == first)]:
@@ -171,17 +171,24 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
             names = [name.replace("*", text) for name in (first, *others)]
             missing = [name for name in names if name not in tensors]
             if missing:
-                raise WeightsError(f"{where} lacks {', '.join(missing)}, to be merged with {key}")
+                raise WeightsError(
+                    f"{where} lacks {', '.join(missing)}, to be merged with {key}. Expected all parts. "
+                    "Check the file, or correct `merge`."
+                )
             parts = [tensors.pop(name) for name in names]
             room -= sum(part.numel() * part.element_size() for part in parts)
             if room < 0:  # tensors that repeat or share stored numbers
                 raise WeightsError(
-                    f"{where}: {', '.join(names)} have far more numbers than the file stores; refused as a memory bomb"
+                    f"{where}: {', '.join(names)} have far more numbers than the file. Expected stored numbers. "
+                    "Check the origin of the file, because it may be a memory bomb."
                 )
             try:
                 tensors[whole.replace("*", text)] = torch.cat(parts)
             except RuntimeError as error:
-                raise WeightsError(f"{where}: {', '.join(names)} cannot be merged: {error}") from error
+                raise WeightsError(
+                    f"{where}: {', '.join(names)} cannot be merged ({error}). Expected shapes that differ only in the "
+                    "first axis. Correct `merge`."
+                ) from error
     return tensors
 
 
@@ -209,14 +216,26 @@ def temperature_of(content: Any, keys: Keys) -> float | None:
     return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
 
 
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str, mapped: bool = False) -> None:
-    """`fill` with the tensors of a checkpoint. Raises `WeightsError` with all differences."""
+def load_strictly(
+    network: nn.Module,
+    state: Mapping[str, Tensor],
+    path: Path,
+    name: str,
+    mapped: bool = False,
+    fitting: Callable[[], Sequence[str]] = lambda: (),
+) -> None:
+    """`fill` with the tensors of a checkpoint. Raises `WeightsError` with all differences.
+
+    `fitting` returns names of checkpoints whose networks fit the tensors, for the message.
+    """
     try:
         fill(network, state, mapped)
     except ValueError as error:
+        names = " or ".join(fitting())
+        remedy = f"Its sizes fit {names}." if names else "Give the name of its encoder: see list_checkpoints()."
         raise WeightsError(
-            f"{name}: {path} does not hold the weights of {name}. {error}. "
-            "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
+            f"{name}: {path} does not hold the weights of {name} ({error}). Expected all of its keys and shapes. "
+            f"{remedy}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Two scans of one place: objects that moved, are gone, are new, and those that cannot be decided."""
+"""Changes between two scans of one place: moved, removed, added, replaced, unchanged and undecided objects."""
 
 from openshape_ood.scene_changes.calibration import ChangeCalibration as ChangeCalibration
 from openshape_ood.scene_changes.compare import calibrate_changes as calibrate_changes

@@ -1,8 +1,8 @@
-"""p-values of changes, from re-scans of unchanged places, and control of false discoveries.
+"""p-values of changes, calibrated on re-scans of unchanged places, and control of the false discovery rate.
 
-The objects of a pair depend on each other, so each unchanged pair gives one value: its strongest apparent change. The
-p-value of a change is its rank among these values. If an unchanged place is scanned like the calibration places, then
-P(any p <= t) <= t.
+The objects of a pair of scans are not independent. So each pair of scans of an unchanged place gives one value: its
+strongest apparent change. The p-value of a change is its rank among these values. If an unchanged place is scanned in
+the same way, then P(any p <= t) <= t.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from openshape_ood.checks import check_choice
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import save_whole
 
-LEAST = 19  # least pairs for a p-value of 0.05
-CONFUSED = 0.01  # fraction of pairs of different objects below the limit for moved objects
+LEAST = 19  # minimum number of pairs for a p-value of 0.05
+CONFUSED = 0.01  # fraction of pairs of different objects that are accepted as one moved object
 CONTROLS = ("maximum", "by")
 PACKAGED = "calibration.json"
 
@@ -34,11 +34,11 @@ class ChangeCalibration:
     Attributes
     ----------
     strengths : tuple of n float
-        Largest strength of each pair in square meters, ascending; 0 without an apparent change.
+        Strength of the strongest apparent change of each pair, in square meters, ascending; 0 without one.
     differences : tuple of float
-        Differences between different objects, see `differences`, ascending.
+        Values of `matching.differences` for pairs of different objects, ascending.
     by : {"columns", "rays"}
-        Method that found free space.
+        Method for free space: above visible floor and tops, or along rays of the cameras.
     source : str
         Origin of the re-scans.
     """
@@ -52,7 +52,7 @@ class ChangeCalibration:
         for name in ("strengths", "differences"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
-                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Scan again")
+                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Calibrate again")
             object.__setattr__(self, name, tuple(sorted(values.tolist())))
 
     @property
@@ -61,13 +61,13 @@ class ChangeCalibration:
         return len(self.strengths)
 
     def p_value(self, strength: float) -> float:
-        """(1 + number of pairs with at least this strength) / (n + 1)."""
+        """p-value of a strength: (1 + number of pairs with at least this strength) / (n + 1)."""
         larger = self.n - int(np.searchsorted(self.strengths, strength - 1e-12, side="left"))
         return (1 + larger) / (self.n + 1)
 
     @property
     def limit(self) -> float:
-        """Largest difference of a moved object: the 1 % quantile of differences between different objects."""
+        """Maximum difference of a moved object: the 1 % quantile of `differences`."""
         return float(np.quantile(self.differences, CONFUSED, method="lower"))
 
     @classmethod
@@ -95,7 +95,7 @@ class ChangeCalibration:
             return cls._of(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileError(
-                f"{path} is no calibration of changes: {error}. Expected a file of save. Make it again"
+                f"{path} is no calibration of changes: {error}. Expected a file of save. Calibrate again"
             ) from error
 
 
@@ -105,7 +105,7 @@ def _packaged() -> Any:
 
 
 def discoveries(p: Sequence[float], rate: float, control: str = "maximum") -> np.ndarray:
-    """Reported changes (m,) bool. The expected fraction of false changes among them is at most `rate`.
+    """Mask (m,) of reported changes. The expected fraction of false changes among them is at most `rate`.
 
     Parameters
     ----------
@@ -114,9 +114,9 @@ def discoveries(p: Sequence[float], rate: float, control: str = "maximum") -> np
     rate : float
         Between 0 and 1.
     control : {"maximum", "by"}
-        "maximum": p <= rate. Each p-value compares with the strongest change of a whole pair, so this bounds the
-        probability of any false change, and with it the rate. "by": Benjamini and Yekutieli, valid for any dependence.
-        It is stricter here: one change among ten objects needs 292 pairs at 0.1.
+        "maximum": p <= rate. Each p-value is a rank among the strongest changes of pairs, so `rate` bounds the
+        probability of any false change, and therefore the false discovery rate. "by": Benjamini and Yekutieli, valid
+        for any dependence, but stricter: one change among ten objects needs 292 pairs at rate 0.1.
 
     References
     ----------

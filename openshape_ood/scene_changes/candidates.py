@@ -1,6 +1,6 @@
-"""Objects of one scan whose points the other scan saw as empty space.
+"""Objects of one scan at places that the other scan saw as empty space.
 
-A change needs points, not only a proposal. Proposals that are merged or split differently change no point.
+Points are evidence of a change, proposals are not: proposals may be merged or split differently in the other scan.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 
-GONE = 0.5  # least changed fraction of the seen part of an object that has changed
-LEAST = 8  # least voxels of a change
-LINK = 2.5  # most voxels between parts of one connected component
-FAR = 0.3  # meters to the other scan from which a voxel has full weight
-SEEN = 0.4  # least seen fraction of an object that can be decided
-PART = 1 / 3  # least size of a proposal in a component, as a fraction of the largest; smaller ones belong to it
-STACKED = 0.5  # intersection over union of the floor under two changed pieces that touch: one object
-HANGING = 0.6  # meters of air at most between two pieces of one object; the upper piece hangs over the lower one
-CUT = 0.05  # of the smaller piece's voxels within two voxels of the larger piece: the surface goes on
-TOUCHING = 1.5  # voxels between the nearest voxels of two pieces
-INSIDE = 0.5  # least fraction of a component in the box of a changed object, with a margin of LINK voxels
+GONE = 0.5  # minimum changed fraction of the seen part of a changed object
+LEAST = 8  # minimum voxels of a change
+LINK = 2.5  # maximum distance in voxels between neighbors in a connected component
+FAR = 0.3  # meters; voxels at least this far from the other scan have full weight
+SEEN = 0.4  # minimum seen fraction of an object; below it, the object is undecided
+PART = 1 / 3  # minimum voxels that a proposal shares with a component, relative to the maximum over proposals
+STACKED = 0.5  # minimum intersection over union of the footprints of two stacked pieces of one object
+HANGING = 0.6  # meters, maximum gap between two pieces of one object, one above the other
+CUT = 0.05  # minimum fraction of the smaller piece within two voxels of the larger piece, for pieces of a cut object
+TOUCHING = 1.5  # maximum distance between two touching pieces, in voxels
+INSIDE = 0.5  # a component belongs to an object if this fraction is in its box, which has a margin of LINK voxels
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """An object of one scan, and the state of its place in the other scan.
 
-    rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels; strength: square meters
-    of surface at places that were seen empty, weighted by distance to the other scan; whole: True if the object has
-    changed; proposal: its index, -1 for points outside all proposals.
+    rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels in the other scan;
+    strength: square meters of surface at places that the other scan saw empty, weighted by distance to it; whole: True
+    for a changed object; proposal: index of its proposal, -1 for points outside all proposals.
     """
 
     rows: np.ndarray
@@ -53,8 +53,8 @@ class Candidate:
 class _Cells:
     """Voxels of a scan.
 
-    inverse: voxel (n,) of each point; places: mean point (v, 3); distance: meters (v,) to the other scan; changed: True
-    (v,) if seen empty in the other scan; occupied: True (v,) if the other scan has a point there; size: meters.
+    inverse: voxel (n,) of each point; places: mean point (v, 3); distance: meters (v,) to the other scan; changed: mask
+    (v,), seen empty in the other scan; occupied: mask (v,), near a point of the other scan; size: voxel side in meters.
     """
 
     inverse: np.ndarray
@@ -68,7 +68,8 @@ class _Cells:
 def candidates(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | None = None) -> list[Candidate]:
     """Objects of a scan, compared with the space of the other scan; both in one frame.
 
-    gone: True (n,) for points of the other scan that belong to changed objects. They do not show that something stayed.
+    gone: mask (n,) of points of the other scan that belong to changed objects. A voxel near these
+    points alone does not count as occupied.
     """
     cells = _cells(scene, proposals, other, gone)
     sets = [np.unique(cells.inverse[rows]) for rows in proposals.rows]
@@ -119,7 +120,10 @@ def _cells(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | 
 def _compared(
     cells: _Cells, rows: np.ndarray, voxels: np.ndarray, proposal: int, parts: Sequence[np.ndarray]
 ) -> Candidate:
-    """A proposal has changed if most of its seen part has. A connected part that was seen empty is enough to see."""
+    """Candidate of a proposal: changed if most of its seen part was seen empty.
+
+    If a fraction below SEEN was seen, the proposal must also share LEAST voxels with a changed component.
+    """
     free, occupied = int(cells.changed[voxels].sum()), int(cells.occupied[voxels].sum())
     whole = free >= max(LEAST, GONE * (free + occupied))
     if whole and free + occupied < SEEN * len(voxels):
@@ -138,7 +142,7 @@ def _strength(cells: _Cells, voxels: np.ndarray) -> float:
 
 
 def _components(cells: _Cells) -> list[np.ndarray]:
-    """Connected components of the changed voxels; parts at most LINK voxels apart are connected."""
+    """Connected components of the changed voxels; voxels at most LINK voxel sides apart are neighbors."""
     rows = np.flatnonzero(cells.changed)
     if len(rows) < LEAST:
         return []
@@ -148,7 +152,7 @@ def _components(cells: _Cells) -> list[np.ndarray]:
 
 
 def _connected(pairs: np.ndarray, count: int) -> list[np.ndarray]:
-    """Connected components of a graph of `count` nodes with edges (m, 2); nodes ascending."""
+    """Connected components of a graph of `count` nodes with edges (m, 2), each as ascending nodes."""
     pairs = np.reshape(pairs, (-1, 2))
     table = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     _, label = connected_components(table, directed=False)
@@ -156,7 +160,7 @@ def _connected(pairs: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
-    """Changed objects of one scan; pieces of one object are joined."""
+    """Changed objects of one scan, after joining pieces of one object."""
     if len(changed) < 2:
         return changed
     sets = [np.unique(cells.inverse[one.rows]) for one in changed]
@@ -175,7 +179,7 @@ def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
 
 
 def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
-    """True if two pieces touch along a cut, if they are stacked, or if one hangs above the other."""
+    """True if two pieces are parts of one object: cut, stacked, or one above the other with a gap."""
     places = sorted((cells.places[voxels] for voxels in (first, second)), key=len)
     low, high = (np.stack([bound(voxels, axis=0) for voxels in places]) for bound in (np.min, np.max))
     high = high + cells.size
@@ -193,7 +197,7 @@ def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool
 
 
 def _owners(part: np.ndarray, whole: Sequence[int], sets: Sequence[np.ndarray], cells: _Cells) -> dict[int, np.ndarray]:
-    """Voxels of a component for each changed proposal that shares it; empty without such a proposal."""
+    """A component's voxels by changed proposal: each voxel goes to the nearest proposal that shares the component."""
     size = {i: len(np.intersect1d(sets[i], part, assume_unique=True)) for i in whole}
     sharing = [i for i, count in size.items() if count >= max(LEAST, PART * max(size.values()))]
     if not sharing:
@@ -204,7 +208,7 @@ def _owners(part: np.ndarray, whole: Sequence[int], sets: Sequence[np.ndarray], 
 
 
 def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells: _Cells) -> int | None:
-    """The changed proposal whose box contains most of a component; None without one."""
+    """Changed proposal whose box contains most of a component's voxels; None without one."""
     best, share = None, INSIDE
     places = cells.places[part]
     for i, (voxels, *_) in claimed.items():
@@ -220,14 +224,14 @@ def _of_component(cells: _Cells, part: np.ndarray) -> Candidate:
 
 
 def _points_of(cells: _Cells, voxels: np.ndarray) -> np.ndarray:
-    """Points (m,) of voxels, ascending."""
+    """Points (m,) in some voxels, ascending."""
     inside = np.zeros(len(cells.places), dtype=bool)
     inside[voxels] = True
     return np.flatnonzero(inside[cells.inverse])
 
 
 def _grown(cells: _Cells, one: Candidate, claimed: list[np.ndarray]) -> Candidate:
-    """A changed proposal with the changed voxels around it."""
+    """Changed proposal, extended by the changed voxels `claimed` for it."""
     voxels = np.unique(np.concatenate(claimed))
     more = _points_of(cells, np.setdiff1d(voxels, claimed[0]))
     return _candidate(cells, np.union1d(one.rows, more), voxels, True, one.proposal)

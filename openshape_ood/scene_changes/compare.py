@@ -1,4 +1,4 @@
-"""compare_scenes: input two scans of one place and known classes; output moved, removed and new objects."""
+"""compare_scenes: changed objects between two scans of one place."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from openshape_ood.views import View
 from openshape_ood.views.geometry import checked_matrix
 from openshape_ood.views.geometry import moved as placed
 
-LARGER, EXTENT = 20.0, 200.0  # ratio of extents from which the units differ; largest extent in meters
-SCALED = 3.0  # ratio of extents that an error of the alignment names
+LARGER, EXTENT = 20.0, 200.0  # maximum ratio of the extents of two scans; maximum extent in meters
+SCALED = 3.0  # if the alignment fails, the error message states a ratio of extents that is at least this large
 
 Given = Any  # Scene, points or a sequence of Views
 
@@ -62,24 +62,26 @@ def compare_scenes(
     """Changes between two scans of one place: objects moved, removed, added or replaced, each with a p-value.
 
     The second scan is aligned to the first. Empty space and unseen space differ: an object is removed only if its place
-    was seen empty afterwards, and added only if its place was seen empty before. Otherwise the object is undecided. A
-    change needs points at places that the other scan saw empty, not only a proposal without a counterpart.
+    was seen empty afterwards, and added only if its place was seen empty before. If its place was not seen, it is
+    undecided. Evidence of a change is points at places that the other scan saw empty. A proposal without a counterpart
+    is no evidence.
 
     Parameters
     ----------
     before, after : Scene, points (n, 3|6), or sequence of View
-        Meters, z up. Views bring their camera poses.
+        Meters, z up. Views include their camera poses.
     known, encoder, text, model, method, threshold, known_up, device, seed, num_samples, batch_size
         As in `score_scene`.
     aligned : bool
-        True if the scans share a frame, up to errors of 0.5 m and 10°. Default: any turn about z and any shift.
+        True if the scans share a frame, up to errors of 0.5 m and 10°. Default: the scans may differ by any turn about
+        z and any shift.
     pose : (4, 4), optional
-        Frame of `after` to frame of `before`. The pose is not refined.
+        From the frame of `after` to the frame of `before`. The pose is not refined.
     cameras : pair of (v, 3), optional
-        Camera positions of each scan in its frame, meters. Rays from them find free space. Default: columns over
-        visible floor and table tops.
+        Camera positions of each scan in its frame, in meters. Space along their rays to the points is free. Default:
+        space above visible floor and table tops is free.
     fdr : float
-        Expected fraction of false changes among those reported. Default: 0.1.
+        Maximum false discovery rate: expected fraction of false changes among the reported changes. Default: 0.1.
     control : {"maximum", "by"}
         Correction for several changes, see `discoveries`.
     calibration : ChangeCalibration, optional
@@ -87,7 +89,7 @@ def compare_scenes(
     voxel : float
         Voxel side in meters. Default: 0.05.
     runs : int
-        As in `find_objects`. Default: 1, because points show the changes and proposals only group them.
+        As in `find_objects`. Default: 1, because changes depend on points, and proposals only group them.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def compare_scenes(
     Raises
     ------
     InputError
-        For scans that do not fit, that fit in several ways, that have no floor or another unit, and for invalid values.
+        For scans that do not fit together, fit in several ways, have no floor, or differ in unit. For invalid values.
 
     Warns
     -----
@@ -123,7 +125,7 @@ def compare_scenes(
         calibration = ChangeCalibration.packaged(pair.spaces[0].by)
     elif calibration.by != pair.spaces[0].by:
         raise InputError(
-            f"the calibration is by {calibration.by}, but free space was found by {pair.spaces[0].by}. Expected the "
+            f"the calibration has free space by {calibration.by}, but the scans by {pair.spaces[0].by}. Expected the "
             "same method. Give cameras for both or for neither"
         )
     how: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "method": method, "device": device}
@@ -146,7 +148,8 @@ def calibrate_changes(
     Parameters
     ----------
     pairs : sequence of pairs of Scene
-        p = 0.05 needs 19 pairs, p = 0.1 needs 9. Use the camera, paths and density of later scans.
+        Two scans of each unchanged place. p = 0.05 needs 19 pairs, p = 0.1 needs 9. Use the same camera, paths and
+        density as for later scans.
     cameras : sequence of pairs of (v, 3), optional
         Camera positions of each pair.
     aligned, voxel, runs
@@ -155,7 +158,7 @@ def calibrate_changes(
     Returns
     -------
     ChangeCalibration
-        The limit for moved objects is the one of generated rooms.
+        Its `differences`, the basis of the limit for moved objects, come from generated rooms.
 
     Raises
     ------
@@ -163,11 +166,13 @@ def calibrate_changes(
         Without pairs, and for scans that `compare_scenes` refuses.
     """
     if not len(pairs):
-        raise InputError("there are no pairs of scans. Expected at least one, better 19. Scan an unchanged place twice")
+        raise InputError(
+            "there are no pairs of scans. Expected at least one, and 19 for p = 0.05. Scan an unchanged place twice"
+        )
     positions = list(cameras) if cameras is not None else [None] * len(pairs)
     if len(positions) != len(pairs):
         raise InputError(
-            f"there are {len(positions)} pairs of cameras and {len(pairs)} pairs of scans. Expected as many. "
+            f"there are {len(positions)} pairs of cameras and {len(pairs)} pairs of scans. Expected equal numbers. "
             "Give one pair of cameras for each pair of scans"
         )
     strengths = []
@@ -188,7 +193,7 @@ def compare(
     voxel: float = VOXEL,
     runs: int = 1,
 ) -> Comparison:
-    """Registration, spaces and candidates: the part of `compare_scenes` without an encoder."""
+    """Registration, spaces and candidates of two scans: the part of `compare_scenes` that needs no encoder."""
     if not 0.01 <= check_positive(voxel, "voxel") <= 0.5:
         raise InputError(f"voxel is {voxel!r}. Expected meters from 0.01 to 0.5. Give 0.05 or so")
     given = _given(before, "before"), _given(after, "after")
@@ -213,7 +218,8 @@ def compare(
 def judged(pair: Comparison, cameras: Any = None, of: Any = (None, None), voxel: float = VOXEL) -> Comparison:
     """Add spaces and candidates to a pair.
 
-    cameras: positions (v, 3) of each scan in the frame of the first; of: index (n,) of the camera that saw each point.
+    cameras: positions (v, 3) for each scan, in the frame of the first; of: for each scan, camera index (n,) of each
+    point.
     """
     scans = pair.scans
     ends = [(scan.points.min(axis=0), scan.points.max(axis=0)) for scan in scans]
@@ -232,7 +238,7 @@ def judged(pair: Comparison, cameras: Any = None, of: Any = (None, None), voxel:
 
 
 def _changed_points(scan: Scene, candidates: Sequence[Candidate]) -> np.ndarray:
-    """True (n,) for points of changed objects."""
+    """Mask (n,) of the points of changed objects."""
     changed = np.zeros(len(scan), dtype=bool)
     for one in candidates:
         if one.whole:
@@ -241,7 +247,7 @@ def _changed_points(scan: Scene, candidates: Sequence[Candidate]) -> np.ndarray:
 
 
 def scored(pair: Comparison, pipeline: NoveltyPipeline) -> tuple[SceneResult, SceneResult]:
-    """Name, novelty and verdict of every candidate; row i of `.result` is candidate i."""
+    """Scored candidates of both scans; row i of `.result` is candidate i."""
     results = []
     for scan, proposals, listed in zip(pair.scans, pair.found, pair.candidates, strict=True):
         rows = tuple(one.rows for one in listed)
@@ -274,7 +280,8 @@ def _positions(given: Any, name: str) -> np.ndarray:
     positions = array(given, f"cameras of {name}", "vx").astype(np.float64)
     if positions.shape[1:] != (3,):
         raise InputError(
-            f"cameras of {name} have shape {positions.shape}. Expected positions (v, 3) in meters. Give a row a camera"
+            f"cameras of {name} have shape {positions.shape}. Expected positions (v, 3) in meters. Give one row per "
+            "camera"
         )
     return positions
 
@@ -300,7 +307,7 @@ def _warn_of_same(before: Scene, after: Scene) -> None:
 
 
 def _registered(surfaces: Sequence[Surface], aligned: bool, pose: Any) -> Registration:
-    """The second scan in the frame of the first. An error names the ratio of extents if it explains the misfit."""
+    """Registration of the second scan to the first. If it fails and the extents differ much, the error says so."""
     try:
         if pose is not None:
             given = check_rotation(checked_matrix(pose, "pose", (4, 4)))

@@ -1,4 +1,4 @@
-"""Matching of objects that are gone with objects that are new: moved and replaced pairs."""
+"""Matching of removed objects with added objects, for pairs that moved or were replaced."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 
 from openshape_ood.scenes.boxes import Box
 
-WIDER = 0.05  # meters added to each side before the logarithm: reduces the effect of noise on small objects
-TOGETHER = 0.5  # least shared fraction of the smaller footprint of two objects at one place
+WIDER = 0.05  # meters added to each side, so that noise has less effect on small objects
+TOGETHER = 0.5  # minimum overlap of two objects at one place, relative to the smaller footprint
 NEVER = 1e6
 
 
@@ -19,8 +19,8 @@ def differences(
 ) -> np.ndarray:
     """Differences (p, q) between p objects before and q objects after; 0 for equal objects.
 
-    before, after: embeddings (p, d) and (q, d) of unit length; usual: cosine distance between objects of this place,
-    see `usual_distance`. A difference is the cosine distance divided by `usual`, plus the mean difference of the
+    before, after: embeddings (p, d) and (q, d) of unit length; boxes, later: their boxes; usual: `usual_distance` of
+    the place. A difference is the cosine distance divided by `usual`, plus the mean absolute difference of the
     logarithms of the sides.
     """
     cosine = 1 - before @ after.T
@@ -29,7 +29,7 @@ def differences(
 
 
 def usual_distance(vectors: np.ndarray) -> float:
-    """Median cosine distance between the rows; 1 for fewer than two."""
+    """Median cosine distance between the rows (n, d); 1 for fewer than two rows."""
     if len(vectors) < 2:
         return 1.0
     apart = (1 - vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
@@ -37,7 +37,7 @@ def usual_distance(vectors: np.ndarray) -> float:
 
 
 def moved(table: np.ndarray, limit: float) -> list[tuple[int, int]]:
-    """One-to-one pairs (i, j) with a difference of at most `limit`; the assignment has the least sum (Hungarian)."""
+    """One-to-one pairs (i, j) with differences of at most `limit`: optimal assignment by the Hungarian method."""
     if not table.size:
         return []
     cost = np.where(table <= limit, table - limit - 1, NEVER)
@@ -46,7 +46,7 @@ def moved(table: np.ndarray, limit: float) -> list[tuple[int, int]]:
 
 
 def replaced(boxes: Sequence[Box], later: Sequence[Box]) -> list[tuple[int, int]]:
-    """One-to-one pairs (i, j) of objects at one place, the largest overlap first."""
+    """One-to-one pairs (i, j) of objects at one place, assigned greedily by overlap."""
     shares = [(shared_place(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(later)]
     pairs, one, other = list[tuple[int, int]](), set[int](), set[int]()
     for share, i, j in sorted(shares, key=lambda entry: -entry[0]):
@@ -58,19 +58,19 @@ def replaced(boxes: Sequence[Box], later: Sequence[Box]) -> list[tuple[int, int]
 
 
 def overlap(first: Box, second: Box) -> float:
-    """Intersection over union of axis-parallel extents; each side is widened by 5 cm, for flat objects."""
+    """Intersection over union of axis-parallel extents. Each side is widened by 5 cm, because objects may be flat."""
     common, one, other = _extents(first, second)
     return float(common.prod() / (one.prod() + other.prod() - common.prod()))
 
 
 def shared_place(first: Box, second: Box) -> float:
-    """Common fraction of the smaller footprint; 0 if one box is above the other."""
+    """Overlap of two footprints relative to the smaller one; 0 if one box is above the other."""
     common, one, other = _extents(first, second)
     return float(common[:2].prod() / min(one[:2].prod(), other[:2].prod())) if common[2] > 0 else 0.0
 
 
 def _extents(first: Box, second: Box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Axis-parallel sides (3,) of the intersection, of the first box and of the second box."""
+    """Axis-parallel sides (3,) of three boxes: the intersection, the first and the second."""
     ends = []
     for box in (first, second):
         corners = box.corners()

@@ -18,14 +18,14 @@ from openshape_ood.scenes import Scene, SceneResult
 from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
 
-STAYED = 0.5  # least fraction of the seen part of an unchanged object that has points in the other scan
-INSIDE = 0.7  # least fraction of an object in the box of a changed object that stood at its place
-LISTED = 0.5  # largest p-value of an apparent change that is listed as undecided
+STAYED = 0.5  # minimum occupied fraction of the seen part of an unchanged object
+INSIDE = 0.7  # minimum fraction of an object in the box of a changed object, if both were at one place
+LISTED = 0.5  # maximum p-value of an apparent change that is listed as undecided
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two scans in one frame with spaces and candidates, before names and p-values."""
+    """Two scans in one frame with spaces and candidates, but without names and p-values."""
 
     scans: tuple[Scene, Scene]
     found: tuple[Proposals, Proposals]
@@ -48,7 +48,7 @@ def compared(
     fdr: float,
     control: str,
 ) -> SceneChanges:
-    """Outcome of every object. first, second: names and embeddings of the candidates of each scan."""
+    """Changes of two scans with the outcome of every object. first, second: scored candidates of each scan."""
     sides = [_Side(listed, result) for listed, result in zip(pair.candidates, (first, second), strict=True)]
     gone, new = sides[0].changed, sides[1].changed
     table = np.empty((0, 0))
@@ -81,8 +81,9 @@ def compared(
 def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> list[tuple[str, int, int]]:
     """Pairs of a changed object and an object of the other scan inside its box.
 
-    The changed object filled the place of the other one, so this place was not seen empty. The other object is the same
-    one after a short move, or it replaces the changed object. taken: paired objects of each scan; this adds to them.
+    The changed object filled the place of the other object, so this place was not seen empty. The other object is the
+    same object after a short move, or it replaces the changed object. taken: paired objects of each scan, which the
+    function extends.
     """
     pairs = list[tuple[str, int, int]]()
     for late, (side, other) in enumerate((sides, sides[::-1])):
@@ -107,7 +108,7 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
 
 
 def _inside(side: _Side, j: int, box: Box) -> float:
-    """Fraction of the points of object j in a box."""
+    """Fraction of the points of object j that are in a box."""
     points = side.result.scene.points[side.candidates[j].rows]
     corners = box.corners()
     return float(((points >= corners.min(axis=0) - WIDER) & (points <= corners.max(axis=0) + WIDER)).all(axis=1).mean())
@@ -133,7 +134,7 @@ class _Side:
 def _change(
     kind: str, a: int | None, b: int | None, sides: Sequence[_Side], calibration: ChangeCalibration
 ) -> ObjectChange:
-    """A change of object a of the first and object b of the second scan; its strength is the larger one of both."""
+    """Change of object a of the first scan and object b of the second; one of them may be None."""
     ends = [side.candidates[i] for i, side in zip((a, b), sides, strict=True) if i is not None]
     strength = max(one.strength for one in ends)
     objects = [None if i is None else side.objects[i] for i, side in zip((a, b), sides, strict=True)]
@@ -164,7 +165,7 @@ def _too_weak(one: ObjectChange, fdr: float, control: str) -> str:
 
 
 def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[ObjectChange]:
-    """Unchanged and undecided objects."""
+    """Unchanged and undecided objects. taken: objects of each scan that are not considered."""
     made = list[ObjectChange]()
     rest = [
         [i for i, one in enumerate(side.candidates) if not one.whole and i not in paired]
@@ -183,7 +184,7 @@ def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[Ob
                 kind, reason = UNCHANGED, f"{one.occupied:.0%} of it has points at its place {when}"
             partner = partners.get((late, i))
             if kind == UNCHANGED and late:
-                continue  # listed with the first scan, maybe split or merged
+                continue  # the same points are listed with the first scan, maybe in other proposals
             other = None if late or partner is None else sides[1].objects[partner]
             before, after = (None, thing) if late else (thing, other)
             shares = one.free, one.occupied, one.unseen
@@ -192,7 +193,7 @@ def _others(sides: Sequence[_Side], taken: Sequence[Collection[int]]) -> list[Ob
 
 
 def _partners(sides: Sequence[_Side], rest: Sequence[Sequence[int]]) -> dict[tuple[int, int], int]:
-    """(0, i) -> j and (1, j) -> i: one-to-one pairs of objects of both scans, by the overlap of their boxes."""
+    """One-to-one pairs of objects of both scans by the overlap of their boxes, as (0, i) -> j and (1, j) -> i."""
     overlaps = sorted(
         ((overlap(sides[0].objects[i].box, sides[1].objects[j].box), i, j) for i in rest[0] for j in rest[1]),
         key=lambda entry: -entry[0],

@@ -1,6 +1,6 @@
 """Registration of two scans of a place: quarter turns of walls, shifts by correlation, then point-to-plane ICP.
 
-The changed part of a place is an outlier of the fit and has little weight.
+Changed parts of a place are outliers of the fit, so they have little weight.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.voxels import voxelize
 
 CELL = 0.05  # voxel side of the fit in meters
-MOST = 30_000  # most voxels of the fit
-FITTED, FINE = 4_000, 10_000  # voxels of the second scan, to compare candidates and for the final fit
+MOST = 30_000  # maximum voxels of a scan in the fit
+FITTED, FINE = 4_000, 10_000  # voxels of the second scan: for fitting candidate poses, for the final fit
 FURNITURE, WALL, LEVEL = range(3)
-COARSE, SLAB, SLABS = 0.1, 0.3, 8  # cell side and layer height of the correlation in meters, number of layers
-PEAKS = 3  # shifts tried for each turn
-TURNS = 72  # turns tried for a scan without walls
-KEPT = 0.7  # best-fitting fraction of the points, which defines the residual
-SLACK = 0.03  # meters from its plane beyond which a point has little weight
-RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # largest distance to the nearest point in meters, one after the other
+COARSE, SLAB, SLABS = 0.1, 0.3, 8  # for the correlation: cell side and layer height in meters, number of layers
+PEAKS = 3  # number of shifts that are tried for each turn
+TURNS = 72  # number of turns that are tried for a scan without walls
+KEPT = 0.7  # fraction of the points, the best-fitting ones, from which the residual is computed
+SLACK = 0.03  # meters; a point farther from its plane has little weight
+RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # maximum distance to the nearest point in meters, in successive rounds
 ROUNDS = 5  # iterations for each radius
-NEAR = 0.1  # meters between surfaces that agree
-RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # largest residual, least overlap, relative score of an ambiguous pose
-SEARCHED = 0.7  # least overlap of a searched pose: walls of two different rooms often meet
-LARGEST_FIX = (0.5, 10.0)  # largest error of scans in one frame, meters and degrees
-FEW = 100  # least voxels of a kind that is used
+NEAR = 0.1  # maximum distance in meters of surfaces that agree
+RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # maximum residual, minimum overlap, relative score of an ambiguous pose
+SEARCHED = 0.7  # minimum overlap of a searched pose; higher, because walls of two different rooms often agree
+LARGEST_FIX = (0.5, 10.0)  # maximum error of scans in one frame, in meters and degrees
+FEW = 100  # minimum number of voxels; with fewer, furniture or walls are not used
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class Registration:
     Attributes
     ----------
     pose : (4, 4) float64
-        Frame of the second scan to the frame of the first, meters.
+        Transform from the frame of the second scan to the frame of the first, in meters.
     residual : float
         Median distance in meters between points of the second scan and planes of the first. Only the best-fitting
-        70 % of the points count.
+        70 % of the points are used.
     overlap : float
-        Fraction of furniture and walls of one scan within 10 cm of the other; the larger of both directions.
+        Fraction of furniture and walls of one scan within 10 cm of the other scan; maximum over both directions.
     how : {"given", "refined", "searched"}
-        "given": the caller gave the pose; "refined": the scans share a frame up to small errors; "searched": any turn
-        and shift was tried.
+        "given": pose of the caller; "refined": small correction of a shared frame; "searched": best of all turns and
+        shifts.
     """
 
     pose: np.ndarray
@@ -84,7 +84,11 @@ class Registration:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Voxels of a scan: places and unit normals (v, 3), and kind (v,): furniture, wall, or level (floor, ceiling)."""
+    """Voxels of a scan.
+
+    places, normals: (v, 3), normals of unit length; kind: (v,), furniture, wall, or level (floor, ceiling); floor: its
+    height in meters; heading: direction of the walls in radians, modulo a quarter turn. Unknown values are None.
+    """
 
     places: np.ndarray
     normals: np.ndarray
@@ -137,8 +141,8 @@ class Surface:
 def register(before: Surface, after: Surface, pose: np.ndarray | None = None) -> Registration:
     """Pose of the second scan in the frame of the first.
 
-    pose: first guess; without one, any turn and shift is tried. Raises `InputError` for scans that do not fit: residual
-    above 5 cm, overlap below 30 % (70 % without a guess), or two poses with almost the same score.
+    pose: initial pose; without one, all turns and shifts are tried. Raises `InputError` if the scans do not fit: the
+    residual is above 5 cm, the overlap is below 30 % (70 % without an initial pose), or two poses score almost alike.
     """
     if pose is not None:
         fitted = _fit(before, after.taken(_spaced(len(after.places), FINE)), pose, RADII[2:])
@@ -182,7 +186,7 @@ def _searched(before: Surface, after: Surface) -> Registration:
 
 
 def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
-    """Candidate poses (4, 4): turns from walls, and for each turn the shifts with the best correlation."""
+    """Candidate poses (4, 4): turns that align the walls, each with the shifts that correlate best."""
     if before.heading is None or after.heading is None:
         turns = [2 * np.pi * i / TURNS for i in range(TURNS)]
     else:
@@ -201,7 +205,7 @@ def _guesses(before: Surface, after: Surface) -> list[np.ndarray]:
 
 
 def _shifts(before: Surface, after: Surface, pose: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """Peaks of the correlation over shifts in x and y: height and shift."""
+    """Peaks of the correlation over shifts in x and y: value of the correlation, and shift."""
     turned = _moved(after.places, pose)
     clouds = before.places[before.kind != LEVEL], turned[after.kind != LEVEL]
     floor = before.floor or 0.0
@@ -233,7 +237,7 @@ def _shifts(before: Surface, after: Surface, pose: np.ndarray) -> list[tuple[flo
 
 
 def _blurred(table: np.ndarray) -> np.ndarray:
-    """Add half of the eight neighbors to each cell."""
+    """Occupied cells as 1, and empty cells next to occupied ones as 0.5."""
     wide = sum(np.roll(table, (i, j), axis=(1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1))
     return np.minimum(1.0, 0.5 * table + 0.5 * np.minimum(wide, 1))
 
@@ -241,8 +245,8 @@ def _blurred(table: np.ndarray) -> np.ndarray:
 def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[float]) -> np.ndarray:
     """Point-to-plane ICP with decreasing radii; floor, walls and furniture have equal total weight.
 
-    Points far from their plane have little weight (Geman and McClure). A quantile would drop all of them, including the
-    one wall that stops a scan from sliding along the others.
+    Points far from their plane have little weight (Geman and McClure). They are not dropped, because a single wall may
+    keep a scan from sliding along the other walls.
     """
     mass = np.bincount(after.kind, minlength=3).astype(np.float64)
     weight = 1 / np.maximum(mass, 1)[after.kind]
@@ -264,7 +268,7 @@ def _fit(before: Surface, after: Surface, pose: np.ndarray, radii: Sequence[floa
 
 
 def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Small motion (4, 4) that minimizes squared distances to planes."""
+    """Small motion (4, 4) that minimizes the weighted squared distances of points to planes."""
     middle = places.mean(axis=0)
     arm = np.cross(places - middle, normals)
     table = np.hstack([arm, normals])
@@ -274,7 +278,7 @@ def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: 
     moment = weighted.T @ table / scale + 1e-9 * np.eye(6)
     motion = np.linalg.solve(moment, weighted.T @ off / scale)
     angle = float(np.linalg.norm(motion[:3]))
-    if angle > 0.2:  # the linearization holds for small turns
+    if angle > 0.2:  # limited, because the linearization holds only for small turns
         motion *= 0.2 / angle
         angle = 0.2
     turn = np.eye(3)
@@ -289,7 +293,10 @@ def _step(places: np.ndarray, targets: np.ndarray, normals: np.ndarray, weight: 
 
 
 def _agreement(before: Surface, after: Surface, pose: np.ndarray) -> tuple[float, float]:
-    """Score of a pose and overlap: fractions of furniture and walls within 10 cm of the other scan."""
+    """Score and overlap of a pose: fraction of furniture and walls within 10 cm of the other scan.
+
+    The score is the mean over both directions, the overlap the maximum.
+    """
     inverse = np.linalg.inv(pose)
     shares: list[list[float]] = [[], []]
     for kind in (FURNITURE, WALL):
@@ -305,19 +312,19 @@ def _agreement(before: Surface, after: Surface, pose: np.ndarray) -> tuple[float
 
 
 def check_rotation(pose: np.ndarray) -> np.ndarray:
-    """Return a pose (4, 4). Raises `InputError` if it is no rotation with a translation."""
+    """The pose (4, 4) unchanged. Raises `InputError` if it is no rotation with a translation."""
     turn = pose[:3, :3]
     off = float(np.abs(turn @ turn.T - np.eye(3)).max())
     if off > 1e-3 or np.linalg.det(turn) < 0:
         raise InputError(
-            f"pose is no rotation with a translation: its axes are off by {off:.2g}. Expected frame of the second scan "
-            "to frame of the first, meters. Give a rotation without scaling or mirroring"
+            f"pose is no rotation with a translation: its axes are off by {off:.2g}. Expected a rigid motion from the "
+            "frame of the second scan to the first. Give a rotation without scaling or mirroring"
         )
     return pose
 
 
 def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "given") -> Registration:
-    """Registration with residual and overlap of a pose. Raises `InputError` if the scans do not fit."""
+    """Registration of a pose, with residual and overlap. Raises `InputError` if the scans do not fit."""
     places = _moved(after.places, pose)
     distance, nearest = before.tree.query(places)
     kept = distance <= np.sort(distance)[int(KEPT * (len(distance) - 1))]
@@ -337,7 +344,7 @@ def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "give
 
 
 def _differ(one: np.ndarray, other: np.ndarray, after: Surface) -> bool:
-    """True if two poses place the scan differently."""
+    """True if two poses put the points of a scan more than 30 cm apart on average."""
     some = after.places[_spaced(len(after.places), 200)]
     return bool(np.linalg.norm(_moved(some, one) - _moved(some, other), axis=1).mean() > 0.3)
 

@@ -45,15 +45,15 @@ class ObjectChange:
         The object in each scan; for "replaced", the old and the new object. `rows` index the points of
         `SceneChanges.before.scene` and `.after.scene`. Boxes are in the frame of the first scan.
     strength : float
-        Square meters of surface at places that the other scan saw empty. A voxel has full weight from 30 cm to the
-        other scan, and less if it is nearer.
+        Square meters of surface at places that the other scan saw empty. Voxels less than 30 cm from the other scan
+        have a lower weight.
     p_value : float
         Rank of the strength among re-scans of unchanged places; 1 for unchanged objects.
     free, occupied, unseen : float
-        Fractions of the object at places that the other scan saw empty, has points at, and did not see.
+        Fractions of the object at places that the other scan saw empty, has points at, or did not see.
     reason : str
     guess : str
-        The likely kind if the p-value is too large to report it, else "".
+        Likely kind of a change that is not reported because of its p-value, else "".
     """
 
     number: int
@@ -70,13 +70,13 @@ class ObjectChange:
 
     @property
     def reported(self) -> bool:
-        """True for a change that passes the requested FDR."""
+        """True if the change is reported at the requested false discovery rate."""
         return self.kind in CHANGES
 
     @property
     def object(self) -> SceneObject:
-        """The object of the second scan; if it is gone, the object of the first scan."""
-        return cast("SceneObject", self.after or self.before)  # one of the scans has it
+        """The object of the second scan, or of the first scan if it is gone."""
+        return cast("SceneObject", self.after or self.before)  # at least one of them is not None
 
     @property
     def distance(self) -> float | None:
@@ -104,7 +104,7 @@ class ObjectChange:
 
 @dataclass(frozen=True, eq=False)
 class SceneChanges:
-    """Result of `compare_scenes`. Iteration gives the reported changes; `objects` has all objects.
+    """Result of `compare_scenes`. Iteration yields the reported changes; `objects` has all objects.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ class SceneChanges:
         return data_frame(self.rows(), COLUMNS)
 
     def kinds_of_points(self, late: bool) -> np.ndarray:
-        """Index into `KINDS` (n,) of each point; -1 outside objects. late: points of the second scan."""
+        """Index into `KINDS` (n,) of each point; -1 outside objects. late: of the second scan."""
         scan = (self.after if late else self.before).scene
         kinds = np.full(len(scan), -1)
         for one in reversed(self.objects):
@@ -169,7 +169,7 @@ class SceneChanges:
         return kinds
 
     def as_json(self) -> dict[str, Any]:
-        """Registration, space, calibration, and a record for each object."""
+        """Content of changes.json: registration, space, calibration, and a record for each object."""
         scored = self.after.as_json()
         record = {key: scored[key] for key in ("provenance", "classes", "threshold")}
         record["scans"] = [{"name": one.scene.name, "points": len(one.scene)} for one in (self.before, self.after)]
@@ -188,9 +188,9 @@ class SceneChanges:
         return plots.changes(self, **options)
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write changes.json, before.ply and after.ply, with the side files of their names, into a folder.
+        """Write changes.json, before.ply, after.ply and the names of their labels into a folder.
 
-        In the PLY files, the label is the kind, the instance is the number of the change, and each kind has a color.
+        In the PLY files, labels are kinds, instances are numbers of changes, and each kind has a color.
         Raises `FileError` if a file cannot be written.
         """
         folder = make_folder(folder)
@@ -202,7 +202,7 @@ class SceneChanges:
         return written
 
     def painted(self, late: bool) -> Scene:
-        """One of the scans with the kind of each point, from 1, as its label, and the number of the change."""
+        """Copy of a scan: labels are kinds from 1, instances are numbers of changes. late: the second scan."""
         scan = (self.after if late else self.before).scene
         numbers = np.zeros(len(scan), dtype=np.int64)
         for one in reversed(self.objects):
@@ -234,7 +234,7 @@ class SceneChanges:
 
 
 def _row(one: ObjectChange) -> dict[str, Any]:
-    """Cells of a table; of a replaced object `name` is what was there, and `now` what is."""
+    """Table row of an object. For a replaced object, `name` is the old name and `now` the new one."""
     first, thing = one.before or one.object, one.object
     cells: dict[str, Any] = {"change": one.number, "kind": one.kind, "name": first.name}
     cells["now"] = thing.name if one.kind in ("replaced", "moved") and thing.name != first.name else None

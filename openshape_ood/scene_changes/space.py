@@ -1,4 +1,4 @@
-"""Free, occupied and unseen space of a scan. An object is gone only if its place was seen empty."""
+"""Free, occupied and unseen space of a scan. An object is removed only if its place was seen empty."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from openshape_ood.scene_changes.registration import Surface
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.scene import Scene
 
-VOXEL = 0.05  # meters
-MOST = 60_000_000  # most voxels of a place
-RAYS = 8_000  # rays of each camera
-STEP = 0.7  # voxels between samples of a ray
-RANGE = 6.0  # maximum range of a camera in meters
-MARGIN = 0.3  # largest unseen fraction of the 27 voxels around a free voxel; rays that graze a surface exceed it
-DENSE = 0.5  # least density of floor that counts as seen, as a fraction of the median
-LEVEL = 0.85  # least |z| of the normal of a level surface
-CEILING = 3.5  # maximum height of a column in meters over the floor
+VOXEL = 0.05  # default voxel side in meters
+MOST = 60_000_000  # maximum voxels of a place
+RAYS = 8_000  # maximum rays of each camera
+STEP = 0.7  # step along a ray, in voxel sides
+RANGE = 6.0  # maximum length of a ray in meters
+MARGIN = 0.3  # maximum unseen fraction of the 27 voxels around a free voxel; rays that graze a surface exceed it
+DENSE = 0.5  # minimum density of seen floor, relative to the median density
+LEVEL = 0.85  # minimum |z| of the unit normal of a level surface
+CEILING = 3.5  # height of a column above the floor in meters
 
 By = Literal["rays", "columns"]
 
@@ -32,9 +32,9 @@ By = Literal["rays", "columns"]
 class Space:
     """Free and occupied space of a scan.
 
-    low: corner (3,) of the first voxel; size: voxel side in meters; free: (x, y, z) bool; by: "rays" from the cameras
-    to the points, or "columns" over visible floor and level tops; points: (n, 3) of the scan; reach: a place is
-    occupied if the nearest point is at most so many meters away.
+    low: corner (3,) of the first voxel; size: voxel side in meters; free: mask (x, y, z) of voxels; by: "rays" from the
+    cameras to the points, or "columns" over visible floor and level tops; points: (n, 3) of the scan; reach: maximum
+    distance in meters of an occupied place to the nearest point.
     """
 
     low: np.ndarray
@@ -54,7 +54,7 @@ class Space:
         return distance
 
     def is_free(self, places: np.ndarray) -> np.ndarray:
-        """True (m,) for places (m, 3) that were seen empty. Check `distance` too: a point may be in the next voxel."""
+        """Mask (m,) of places (m, 3) in free voxels. Check `distance` too, because a point may be in the next voxel."""
         cells = np.floor((places - self.low) / self.size).astype(np.int64)
         inside = ((cells >= 0) & (cells < self.free.shape)).all(axis=1)
         free = np.zeros(len(places), dtype=bool)
@@ -74,7 +74,7 @@ def seen_space(
 ) -> Space:
     """Space of a scan within `bounds` (2, 3). cameras: positions (v, 3), or None.
 
-    of: index (n,) of the camera that saw each point; None if it is unknown.
+    of: index (n,) of the camera that saw each point; None if unknown.
     """
     low = bounds[0] - 2 * voxel
     shape = np.ceil((bounds[1] - low) / voxel).astype(np.int64) + 3
@@ -111,7 +111,7 @@ def _by_rays(
             continue
         rows = rows[np.linspace(0, len(rows) - 1, min(RAYS, len(rows))).astype(int)]
         start, length = (camera - low) / voxel, away[rows]
-        step = (points[rows] - camera) / (voxel * length[:, None])  # voxels a meter
+        step = (points[rows] - camera) / (voxel * length[:, None])  # voxels per meter
         for far in np.arange(0.0, RANGE, STEP * voxel):
             alive = far < length - 1.5 * voxel
             step, length = step[alive], length[alive]
@@ -122,13 +122,16 @@ def _by_rays(
             flat = np.where(inside, cells @ spans, 0)
             hit = inside & taken[flat]
             seen[flat[inside & ~hit]] = True
-            if far > 2 * voxel:  # voxels around the camera may be occupied
+            if far > 2 * voxel:  # not near the camera, where voxels may be occupied
                 step, length = step[~hit], length[~hit]
     return _without_margin(free & ~occupied, occupied)
 
 
 def _without_margin(free: np.ndarray, occupied: np.ndarray) -> np.ndarray:
-    """Remove free voxels at the margin of unseen space. Voxels next to points count as seen: rays end before them."""
+    """Free voxels without the margin of unseen space.
+
+    Voxels next to points count as seen, because rays end before them.
+    """
     unseen = ~free & ~maximum_filter(occupied, 3)
     return free & (uniform_filter(unseen.astype(np.float32), 3) <= MARGIN)
 
@@ -136,7 +139,7 @@ def _without_margin(free: np.ndarray, occupied: np.ndarray) -> np.ndarray:
 def _by_columns(
     scene: Scene, proposals: Proposals, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float
 ) -> np.ndarray:
-    """Free voxels: columns above dense floor, up to the first occupied voxel, and columns above level tops."""
+    """Free voxels: above dense floor up to the first occupied voxel, and above level tops."""
     free = np.zeros(occupied.shape, dtype=bool)
     floors = [plane.rows for plane in proposals.layout if plane.kind == "floor"]
     if not floors:
@@ -152,7 +155,7 @@ def _by_columns(
     seen &= minimum_filter(present | (_mean(present) > 0.7), 3)
     height = int(np.median(cells[:, 2]))
     top = min(occupied.shape[2], height + int(CEILING / voxel))
-    # skip the voxels of the floor and of its noise
+    # starts above the voxels of the floor and its noise
     start = height + 2
     above = occupied[:, :, start:top]
     open_ = ~np.maximum.accumulate(above, axis=2)
@@ -164,7 +167,7 @@ def _by_columns(
 def _over_tops(
     free: np.ndarray, surface: Surface, occupied: np.ndarray, low: np.ndarray, voxel: float, start: int, top: int
 ) -> None:
-    """Mark the space above level tops, such as tables, as free. A top is level if its 3 x 3 columns are."""
+    """Mark the space above level tops, such as tables, as free. All 3 x 3 columns around a top voxel must be level."""
     level = (np.abs(surface.normals[:, 2]) > LEVEL) & (surface.kind == 0)
     flat = np.zeros(occupied.shape, dtype=bool)
     flat[tuple(np.floor((surface.places[level] - low) / voxel).astype(np.int64).T)] = True

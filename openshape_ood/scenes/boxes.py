@@ -16,7 +16,7 @@ from openshape_ood.known import folded
 
 WIDENED = 0.2  # added to the standard deviations, because real objects vary more than the examples
 LEAST = -6.0  # minimum log-likelihood, for partly visible objects
-THINNEST = 0.01  # meters
+THINNEST = 0.01  # meters, minimum side of a box in logarithms
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Box:
         return cls(center, np.array([*sides, high - low]), yaw)
 
     def corners(self) -> np.ndarray:
-        """Corners (8, 3): the four lower ones in order, then the four upper ones."""
+        """Corners (8, 3): the four lower ones counterclockwise, then the four upper ones."""
         signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
         level = self.center[:2] + (signs * self.size[:2] / 2) @ _turn(self.yaw).T
         z = self.center[2] + np.array([-0.5, 0.5]) * self.size[2]
@@ -60,7 +60,7 @@ class Box:
 
 
 def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[str, Any] | None) -> np.ndarray:
-    """Log-likelihood (m, k) of box sizes under each class, at least -6. sizes: as in `score_scene`."""
+    """Log-likelihoods (m, k) of the sizes of m boxes under k classes, at least -6. sizes: as in `score_scene`."""
     table = packaged_sizes() if sizes is None else {folded(name): row for name, row in sizes.items()}
     strange = [name for name in names if folded(name) not in table]
     if strange:
@@ -69,23 +69,23 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
             "every class: logarithms of longer side, shorter side and height in meters. Give them, or size_weight=0"
         )
     try:
-        stated = np.array([table[folded(name)] for name in names], dtype=np.float64)
+        statistics = np.array([table[folded(name)] for name in names], dtype=np.float64)
     except (TypeError, ValueError):  # not numbers, or rows of different lengths
-        stated = np.empty(0)
-    if stated.shape != (len(names), 2, 3) or not np.isfinite(stated).all() or (stated[:, 1] < 0).any():
+        statistics = np.empty(0)
+    if statistics.shape != (len(names), 2, 3) or not np.isfinite(statistics).all() or (statistics[:, 1] < 0).any():
         raise InputError(
-            f"sizes have the shape {stated.shape[1:]} a class; expected finite numbers (2, 3), and deviations of at "
-            "least 0"
+            f"the sizes of a class have the shape {statistics.shape[1:]}. Expected finite numbers (2, 3), with "
+            "deviations of at least 0. Give means and deviations for every class"
         )
     given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)
-    spread = stated[None, :, 1] + WIDENED
-    density = -0.5 * ((given - stated[None, :, 0]) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
+    spread = statistics[None, :, 1] + WIDENED
+    density = -0.5 * ((given - statistics[None, :, 0]) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
     return np.maximum(density.sum(axis=2), LEAST)
 
 
 @cache
 def packaged_sizes() -> dict[str, Any]:
-    """Means and deviations (2, 3) by folded name, from generated shapes. `benchmarks.training.sizes` writes them."""
+    """Means and deviations (2, 3) from generated shapes, by case-folded name. Made by `benchmarks.training.sizes`."""
     table = json.loads(Path(__file__).with_name("sizes.json").read_text(encoding="utf-8"))
     return {folded(name): row for name, row in table["sizes"].items()}
 

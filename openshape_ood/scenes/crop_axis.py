@@ -19,10 +19,10 @@ FILE, SCANS = "file", "z"
 
 
 def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, str]:
-    """Up axis of known shapes for a scan, and up axis of shapes that state none.
+    """Up axis of known shapes for a scan, and the fallback for shapes without a stated axis.
 
-    The first axis may be "file": the axis that each file states. Precedence for a shape: `known_up`; the axis stated by
-    its file; `scan_up`, the user's axis of the scan; z, the axis of scans and of crops from them.
+    The first axis is `known_up`, or "file": the axis that each file states. The fallback is `scan_up`, the axis that
+    the user gave for the scan. Without `scan_up`, it is z, the axis of scans and of their crops.
 
     Examples
     --------
@@ -34,13 +34,13 @@ def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, st
 
 
 def assumed(count: int, silent: str, remedy: str) -> str:
-    """Message about `count` known shapes without a stated axis."""
+    """Warning about `count` known shapes without a stated axis."""
     shapes = "1 known shape does" if count == 1 else f"{count} known shapes do"
-    return f"{shapes} not state an up axis; {silent} is assumed, as for scans. If it is wrong, {remedy}"
+    return f"{shapes} not state an up axis. Axis {silent} is assumed, as for scans. If it is wrong, {remedy}"
 
 
 def with_axes(known: Mapping[str, Any], known_up: str | None, encoder: Encoder) -> tuple[dict[str, Any], Any]:
-    """Classes with their examples as lists, and each example's axis by class, for `score_novelty`.
+    """Arguments of `score_novelty`: known classes with lists of examples, and their up axis or axes by class.
 
     Warns with `AxisWarning` if z is assumed for an example. Ready embeddings have no axis.
     """

@@ -23,15 +23,16 @@ from openshape_ood.shapes.guards import SideFiles
 from openshape_ood.shapes.meshes import MAX_DRAWN, most_points, sample_spaced
 from openshape_ood.shapes.points import check_up, warn_if_coarse
 
-# names of columns and arrays, also with CloudCompare's prefix "scalar_"
+# accepted names of columns and arrays; CloudCompare's prefix "scalar_" is accepted too
 LABELS = ("label", "labels", "semantic", "semantic_label", "classification")
 INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_id")
 NAMES = (*LABELS, *INSTANCES)
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
-SPACING = 0.02  # meters
-FEW, APART = 50_000, 0.1  # a PLY mesh is sampled if it has fewer vertices, and they are more meters apart
+SPACING = 0.02  # meters between sampled points
+# a PLY mesh is sampled if it has fewer vertices than FEW and their mean distance in meters is above APART
+FEW, APART = 50_000, 0.1
 MAX_POINTS = 50_000_000
-LABELS_BESIDE = ".labels.ply"  # suffix of ScanNet's files of labels; their colors encode the labels
+LABELS_BESIDE = ".labels.ply"  # suffix of ScanNet's label files, whose colors encode the labels
 
 Columns = Mapping[str, np.ndarray]
 # rotation from file coordinates to z up, by up axis; never a reflection
@@ -57,8 +58,8 @@ def load_scene(
     """Load a scan from a file, or from points in memory, in meters with z up.
 
     PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances in named columns. glTF, OBJ and
-    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan. If they are
-    more than 10 cm apart on average, as in a modelled room, the mesh is sampled instead and has no labels.
+    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan. But a PLY
+    mesh of fewer than 50,000 vertices, more than 10 cm apart on average, is sampled and has no labels.
 
     Parameters
     ----------
@@ -70,10 +71,10 @@ def load_scene(
     unit : {"file", "m", "cm", "mm", "in", "ft"}
         Unit of the coordinates. "file": the unit stated by a COLLADA file, else meters.
     labels : str or Path, optional
-        File with a label for each point: ScanNet's text format, one whole number a line, or a point format.
+        File with a label for each point: ScanNet's text format, one whole number per line, or a point format.
     spacing : float, optional
-        Sample any mesh, PLY included, with one point per square of this side, in meters. Default: 0.02, for sampled
-        meshes only.
+        Sample any mesh, PLY included: one point per square with this side in meters. Default: 0.02 for the meshes that
+        are sampled in any case.
     seed : int
         Seed of the sampling.
 
@@ -81,22 +82,22 @@ def load_scene(
     -------
     Scene
         Label and instance 0 mean none, and negative numbers become 0. If all labels are 0, the scan has no labels.
-        Points keep the order of the file, duplicates included. Unmeasured points (NaN) of a PCD file are dropped. Stray
-        points are dropped: they are farther from nearly all others than both 1 km and the size of the scan.
+        Points keep the order of the file, duplicates included. Unmeasured points (NaN) of a PCD file are dropped. So
+        are stray points, whose distance to nearly all others exceeds 1 km and the size of the scan.
 
     Raises
     ------
     ShapeFileError
-        With the file's name, for a file that cannot be read or is hostile. Also for NaN, for an extent of more than a
-        kilometer without a matching `unit` (except LAS and LAZ), and if the numbers of labels and points differ.
+        With the file's name, for a file that cannot be read or is hostile. For NaN, and if the numbers of labels and
+        points differ. For an extent of more than a kilometer if `unit` is not given, except for LAS and LAZ.
     InputError
         For invalid settings.
 
     Warns
     -----
     ScanWarning
-        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns that look
-        like colors are unusable.
+        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns with
+        names of colors are unusable.
     AxisWarning
         If the scan looks like a room with another up axis.
 
@@ -129,7 +130,7 @@ def load_scene(
 
 
 def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
-    """Load labels from a file: ScanNet's text format, one whole number a line, or a column of a point format.
+    """Load labels from a file: ScanNet's text format, one whole number per line, or a column of a point format.
 
     Returns
     -------
@@ -150,12 +151,15 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
             columns = format_of(path).columns(data, NAMES)
         labels = _whole(columns, LABELS)
         if labels is None:
-            raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
+            raise CloudError(
+                f"it has no labels. Expected one whole number per line, or a column {' or '.join(LABELS)}. Give "
+                "another file"
+            )
     return labels
 
 
 def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) -> tuple[Scene, list[str | None]]:
-    """Scan in meters with the given axes, and warnings."""
+    """Scan in meters from points in memory, not yet turned to z up, and warnings."""
     scene = as_scene(points)
     scene = replace(scene, points=scene.points * UNITS.get(unit, 1.0))
     doubts = [check_size(scene, False)] if unit == "file" else []
@@ -165,7 +169,7 @@ def _in_memory(points: Any, unit: str, labels: str | os.PathLike[str] | None) ->
 def _from_file(
     path: Path, unit: str, spacing: float | None, seed: int, labels: str | os.PathLike[str] | None
 ) -> tuple[Scene, list[str | None]]:
-    """Scan in meters with the file's axes and labels, and warnings."""
+    """Scan in meters from a file, with labels, not yet turned to z up, and warnings."""
     label_file = _label_file(path)
     labelled = labels is not None or label_file.is_file()
     with reading.parsing(path):
@@ -177,7 +181,7 @@ def _from_file(
 
 
 def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> tuple[Scene, str | None]:
-    """Scan in meters with the file's axes, and a warning about its colors. labelled: another file has its labels."""
+    """Scan in meters, not yet turned to z up, and a warning about its colors. labelled: labels are in a second file."""
     data, kind, name = reading.file_bytes(path), format_of(path), path.name
     meters = UNITS.get(unit) or (kind.declared_unit and kind.declared_unit(data)) or 1.0
     columns: Columns = kind.columns(data, NAMES)
@@ -198,7 +202,7 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
 
 
 def _is_model(columns: Columns, labelled: bool) -> bool:
-    """True for few points without labels, which may be the vertices of a modelled room."""
+    """True for few points without labels, which may be the vertices of a modeled room."""
     annotated = labelled or bool(columns.keys() & {*LABELS, *INSTANCES})
     return not annotated and len(columns["x"]) < FEW
 
@@ -211,10 +215,10 @@ def _is_coarse(mesh: Any, meters: float) -> bool:
 def _points(columns: Columns) -> np.ndarray:
     """Copy of the points (n, 3) float64."""
     if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"its columns are {', '.join(columns)}; expected x, y and z among them")
+        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Rename the columns")
     count = len(columns["x"])
     if count > MAX_POINTS:
-        raise CloudError(f"it has {count:,} points; expected at most {MAX_POINTS:,}. Thin it out or split it first")
+        raise CloudError(f"it has {count:,} points. Expected at most {MAX_POINTS:,}. Thin it out or split it first")
     points = np.empty((count, 3))
     for axis, name in enumerate("xyz"):
         points[:, axis] = columns[name]
@@ -222,13 +226,15 @@ def _points(columns: Columns) -> np.ndarray:
 
 
 def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
-    """First column with one of these names, as whole numbers (n,) of at least 0."""
+    """First column with one of these names, as whole numbers (n,) >= 0; None without such a column."""
     name = next((name for name in names if name in columns), None)
     if name is None:
         return None
     given = columns[name]
     if given.ndim != 1:
-        raise CloudError(f"its {name!r} have shape {given.shape}; expected one number a point")
+        raise CloudError(
+            f"its {name!r} have shape {given.shape}. Expected one number per point. Save them as one column"
+        )
     return whole_numbers(given, f"its column {name!r}")
 
 
@@ -240,7 +246,10 @@ def _label_file(path: Path) -> Path:
 def _labelled(scene: Scene, path: Path) -> Scene:
     labels = load_labels(path)
     if len(labels) != len(scene):
-        raise ShapeFileError(f"{path} has {len(labels):,} labels; expected {len(scene):,}, one a point of {scene.name}")
+        raise ShapeFileError(
+            f"{path} has {len(labels):,} labels. Expected {len(scene):,}, one per point of {scene.name}. Give the "
+            "labels of this scan"
+        )
     return replace(scene, labels=labels if labels.any() else None)
 
 

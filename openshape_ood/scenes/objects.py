@@ -55,36 +55,36 @@ def score_scene(
     """Find the objects of a scan and score each: position, name, novelty.
 
     Proposals are cut out of the scan and scored like shapes in `score_novelty`. Objects and names do not depend on the
-    order of the points, the origin, or quarter turns about z. `SceneObject.stability` measures how reproducibly an
-    object is found on other voxel grids.
+    order of the points, the origin, or quarter turns about z. `SceneObject.stability` is the reproducibility of an
+    object on other voxel grids.
 
     Parameters
     ----------
-    scene : Scene, or points as it takes them
+    scene : Scene, or points that `Scene` accepts
         n points in meters, z up, as from `load_scene`.
     known : sequence of k str, mapping, KnownClasses or NoveltyPipeline
         As in `score_novelty`; or a prepared pipeline with encoder, method, threshold and sampling.
     encoder, text, model, method, device, seed, num_samples, batch_size, progress
         As in `score_novelty`.
     known_up : str, optional
-        Gravity axis of example shapes. Default: the axis stated by each file, else z with a warning, because examples
+        Up axis of example shapes. Default: the axis stated by each file, else z with a warning, because examples
         are assumed to be crops of scans. Shapes of `synthetic.sample` are y up.
     threshold : Threshold, optional
         Objects beyond it are "novel" and have the name "new". Default: as in `score_novelty`.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
-        Proposal method, see `find_objects`; or a result of `find_objects`; or a map of the points whose regions are
-        proposals, such as from `segment_scene`; or your own masks (n,) or rows (m,). Row i of `.result` is proposal i;
-        `SceneObject.proposal` is the same index.
+        Proposal method, see `find_objects`; or a result of `find_objects`; or a map of the points, such as from
+        `segment_scene`, whose novel regions are proposals; or your own masks (n,) or rows (m,). Row i of `.result` is
+        proposal i; `SceneObject.proposal` is the same index.
     most : int, optional
-        Maximum number of objects. Default: 100 if they are found by a method, all if they are given.
+        Maximum number of objects. Default: 100 for a proposal method, all for given proposals.
     size_weight : float
         Weight of the log-likelihood (at least -6) of an object's size under each class, added to its cosine. With 0.1,
-        more real objects got the correct name, but fewer if the furniture had unusual sizes.
+        more real objects got the correct name, but fewer objects of unusual size.
     sizes : mapping, optional
         Mean and standard deviation (2, 3) of the logarithms of longer side, shorter side and height in meters, by name.
         Default: sizes of generated shapes.
     points : NoveltyMap, optional
-        Novelty map of the same n points; each object then reports its agreement with it.
+        Novelty map of the same n points; each object reports its agreement with the map.
     color : bool
         Pass the scan's color to the encoder.
 
@@ -100,7 +100,7 @@ def score_scene(
     Warns
     -----
     AxisWarning
-        If example shapes state no axis and z is assumed.
+        If example shapes state no axis, so that z is assumed.
 
     Examples
     --------
@@ -113,7 +113,9 @@ def score_scene(
     """
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
     if sizes is not None and not weight:
-        raise InputError("sizes are given, but size_weight is 0, so they have no effect. Give size_weight=0.1")
+        raise InputError(
+            "sizes are given, but size_weight is 0, so they have no effect. Expected a weight above 0. Give 0.1"
+        )
     if threshold is not None:
         check_threshold(threshold)
     check_encoders(encoder, text)
@@ -150,7 +152,8 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
     if isinstance(given, Proposals):
         if given.n != len(scene):
             raise InputError(
-                f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected equal numbers"
+                f"the proposals are of {given.n} points, but {scene.name} has {len(scene)}. Expected equal numbers. "
+                "Find proposals in this scan"
             )
         if most is not None:
             check_whole(most, "most")
@@ -172,7 +175,7 @@ def _crops(frame: Frame, scene: Scene, proposals: Proposals, color: bool) -> lis
 def _with_sizes(
     result: NoveltyResult, boxes: list[Box], weight: float, sizes: Mapping[str, Any] | None, threshold: Threshold | None
 ) -> NoveltyResult:
-    """Result with the likelihood of sizes: novelty falls by the increase of the largest similarity."""
+    """Result with size likelihoods added to similarities; novelty falls by the increase of the largest similarity."""
     provenance = replace(result.provenance, method=f"{result.provenance.method}{SIZED} {weight:g}")
     if threshold is not None:
         threshold.check_fits(provenance)
@@ -223,7 +226,7 @@ def _result(
     numbers = np.zeros(len(scene), dtype=np.int64)
     for plane in proposals.layout:
         numbers[plane.rows] = -1
-    # smallest last, so that inner objects are painted over outer ones
+    # smallest last, so that a point of nested objects gets the innermost one
     for i in sorted(range(len(proposals)), key=lambda i: -len(proposals.rows[i])):
         numbers[proposals.rows[i]] = number[i]
     return SceneResult(scene, tuple(objects), numbers, proposals, result)

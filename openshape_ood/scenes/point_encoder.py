@@ -29,15 +29,15 @@ from openshape_ood.scenes.voxels import voxelize
 BLOCK = 1 << 14  # voxels embedded at once
 KIND = "points"
 BACKENDS = ("torch", "spconv")
-FLOOR = 0.02  # fraction of voxels below the assumed floor
+FLOOR = 0.02  # quantile of the heights of voxels that is taken as the floor
 
 
 @dataclass(frozen=True, eq=False)
 class VoxelEmbeddings:
     """Embeddings of the v voxels of a scan of n points, computed in blocks, because a million of them may take 3 GB.
 
-    features (v, w): voxel features before the network's last layer; embed: function from features (b, w) to embeddings
-    (b, d); inverse (n,) int64: voxel of each point; touching: neighbors of each voxel, corners included.
+    features (v, w): input of the network's last layer; embed: last layer, from features (b, w) to embeddings (b, d);
+    inverse (n,) int64: voxel of each point; touching: pairs of voxels that share a face, an edge or a corner.
     """
 
     features: Tensor
@@ -49,7 +49,7 @@ class VoxelEmbeddings:
         return len(self.features)
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
-        """Slices of the voxels, with the embeddings (b, d) float32 of each."""
+        """Yield slices of the voxels with their embeddings (b, d) float32."""
         with torch.inference_mode(), exact(self.features.device):
             for start in range(0, len(self), size):
                 rows = slice(start, start + size)
@@ -61,7 +61,7 @@ class VoxelEmbeddings:
 
 
 class ProjectedNames:
-    """Text encoder whose vectors are projected to the width of the features. Some files hold the projection."""
+    """Text encoder with a projection to the width of the features, from the network's weight file."""
 
     def __init__(self, text: NamesEncoder, projection: Any, identity: Identity) -> None:
         self.text, self.projection = text, projection
@@ -77,7 +77,7 @@ class ProjectedNames:
 
 
 class PointEncoder:
-    """Frozen encoder of scans: one embedding a point, comparable with names.
+    """Frozen encoder of scans: one embedding per point, in the space of a text encoder.
 
     Attributes
     ----------
@@ -86,9 +86,9 @@ class PointEncoder:
     dim : int
         Width d of the embeddings.
     spec : ScanSpec
-        Side of a voxel in meters, input of a voxel, and published list of names.
+        Voxel side in meters, kind of network input, and published list of names.
     temperature : float or None
-        Divisor of cosines with text during training; None if the file does not have it.
+        Divisor of cosines with text during training; None if the file does not state it.
     row, network, device, backend
         Registry row, bare torch module, its device, backend of its convolutions.
     """
@@ -170,8 +170,8 @@ class PointEncoder:
         projection = getattr(self.network, "projection_layer", None)
         if projection is None:
             raise InputError(
-                f"{self.identity.checkpoint} gives {self.dim} numbers a point, but names have {text.dim}, and its file "
-                "has no projection of names (projection_layer). Expected known classes by example points. Give "
+                f"{self.identity.checkpoint} gives {self.dim} numbers per point, but names have {text.dim}, and its "
+                "file has no projection of names (projection_layer). Expected known classes by example points. Give "
                 "KnownClasses.from_embeddings(encoder.encode_points(scene)[rows], labels, encoder.identity), or use "
                 "another encoder"
             )
@@ -183,13 +183,13 @@ class PointEncoder:
         Parameters
         ----------
         scene : Scene
-            n points in meters, z up. Points of one voxel share an embedding, computed from the first of them.
+            n points in meters, z up. Points of one voxel share an embedding, computed from the first point.
 
         Returns
         -------
         array (n, d) float32
-            Vectors of any length. The order of the points matters only for the first point of each voxel. A shift of
-            the scan changes the vectors unless it is a multiple of 16 voxels, because the grid starts at the origin.
+            Not normalized. The order of the points determines only which point of a voxel is the first. A shift of the
+            scan changes the vectors unless it is a multiple of 16 voxels, because the grid starts at the origin.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class PointEncoder:
     def encode_voxels(self, scene: Scene) -> VoxelEmbeddings:
         """Embeddings of the scan's voxels, computed on demand; `encode_points` copies them to the points.
 
-        Warns with `ScanWarning` if the points are too sparse for the voxels, or a missing color is replaced by gray.
+        Warns with `ScanWarning` if the points are too sparse for the voxels, or if gray replaces a missing color.
         """
         scene = as_scene(scene)
         warn_if_sparse(scene, self.spec.voxel, stacklevel=3)
@@ -218,26 +218,26 @@ class PointEncoder:
     def _input(self, scene: Scene, first: np.ndarray) -> np.ndarray:
         if self.spec.input == "color" and scene.color is None:
             what = (
-                f"{scene.name} has no color, but {self.identity.checkpoint} was trained with color: all points become"
+                f"{scene.name} has no color, but {self.identity.checkpoint} was trained with color. All points become"
             )
-            warnings.warn(f"{what} gray. An encoder of geometry alone is better here", ScanWarning, stacklevel=4)
+            warnings.warn(f"{what} gray. Use an encoder of geometry alone", ScanWarning, stacklevel=4)
         return voxel_numbers(scene, first, self.spec.input, self.row.sizes.channels)
 
     def __repr__(self) -> str:
         return f"PointEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
 
 
-def voxel_numbers(scene: Scene, first: np.ndarray, given: str, channels: int = 3) -> np.ndarray:
-    """Network input (v, c) float32 of voxels. given: kind of input, from [x.scan] in the registry. No color is gray."""
-    if given == "height-color":
+def voxel_numbers(scene: Scene, first: np.ndarray, kind: str, channels: int = 3) -> np.ndarray:
+    """Network input (v, c) float32 of voxels. kind: `input` of the registry's [x.scan]; a missing color is gray."""
+    if kind == "height-color":
         return height_and_color(scene, first)
-    if given == "color" and scene.color is not None:
+    if kind == "color" and scene.color is not None:
         return scene.color[first] - np.float32(0.5)
-    return np.full((len(first), channels), float(given == "ones"), dtype=np.float32)
+    return np.full((len(first), channels), float(kind == "ones"), dtype=np.float32)
 
 
 def height_and_color(scene: Scene, first: np.ndarray) -> np.ndarray:
-    """Input (v, 5) float32 of voxels: one, height above the floor in meters minus 1, color -0.5 to 0.5 or zeros."""
+    """Input (v, 5) float32 of voxels: 1, height above the floor in meters - 1, color in [-0.5, 0.5] or zeros."""
     height = scene.points[first, 2]
     # a few points below the floor are measurement errors
     above = np.clip(height - np.quantile(height, FLOOR) - 1, -1.5, 2.5)

@@ -1,4 +1,4 @@
-"""SceneResult: objects of a scan with name, novelty and verdict, most novel first; as table, map and files."""
+"""SceneResult: the scored objects of a scan, most novel first, and their output as table, map and files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SceneObject:
     number : int
         From 1, most novel first. `SceneResult.numbers` has this number for the points of the object.
     rows : (m,) int64
-        Indices of its points in the scan, sorted; objects may share points.
+        Indices of the object's points in the scan, sorted; objects may share points.
     box : Box
     nearest : str
         Nearest known class.
@@ -51,15 +51,15 @@ class SceneObject:
         None without a threshold.
     p_value : float or None
     proposal : int
-        Index from 0 of the proposal, and of the row in `SceneResult.result`.
+        Index of the proposal, from 0; the same row of `SceneResult.result` has its scores.
     stability : float or None
         Reproducibility, 0 to 1, see `Proposals`. None for given proposals without runs.
     part_of : int or None
-        Number of the smallest larger object that has at least four fifths of its points.
+        Number of the smallest larger object that contains at least 80 % of this object's points.
     agreement : float or None
-        Fraction of its points with the same nearest class, if a map of points was given.
+        Fraction of the object's points whose nearest class in the map is `nearest`; None without a map of points.
     point_novelty : float or None
-        Mean novelty of its points in that map.
+        Mean novelty of the object's points in the map.
     """
 
     number: int
@@ -79,7 +79,8 @@ class SceneObject:
 
     def as_json(self) -> dict[str, Any]:
         record = {"object": self.number, "points": len(self.rows), "box": self.box.as_json()}
-        return record | {one.name: getattr(self, one.name) for one in fields(self)[3:]}  # all fields of text or numbers
+        # the fields of text and numbers
+        return record | {one.name: getattr(self, one.name) for one in fields(self)[3:]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +93,11 @@ class SceneResult:
     objects : tuple of SceneObject
         Most novel first.
     numbers : (n,) int64
-        Object number of each point; 0 for leftover points, -1 for layout.
+        Object number of each point; -1 for layout, 0 for leftover points, which belong to neither.
     proposals : Proposals
         With the planes that were removed as layout.
     result : NoveltyResult
-        Scores of the proposals in their order: row i is proposal i, with the name "object" and the object's number. Use
+        Scores of the proposals in their order: row i is proposal i, and its name is "object N" for object number N. Use
         it, not `objects`, to compare with labels of your masks.
     """
 
@@ -118,16 +119,16 @@ class SceneResult:
 
     @cached_property
     def map(self) -> NoveltyMap:
-        """Points with the name and novelty of their object.
+        """Novelty map of the points: each has the nearest class and the novelty of its object.
 
-        Leftover points and layout have their own classes. They were not scored: they get the lowest novelty of any
-        object, limited by the threshold, so they are gray and form no region.
+        Leftover points and layout are two further classes. They are not scored. Their novelty is the lowest of any
+        object, and at most the threshold, so they are gray and form no region.
         """
         result, classes = self.result, words([*map(str, self.result.classes), LEFT, LAYOUT])
         least = float(result.novelty.min()) if len(self) else 0.0
         if result.threshold is not None:
             least = min(least, float(result.threshold.value))
-        # by object number: 0 leftover, last layout
+        # indexed by object number; 0 is leftover, the last (-1) layout
         novelty = np.array([least, *(one.novelty for one in self.objects), least])
         nearest = words([LEFT, *(one.nearest for one in self.objects), LAYOUT])
         return NoveltyMap(
@@ -143,14 +144,14 @@ class SceneResult:
         )
 
     def painted(self) -> tuple[Scene, dict[int, str]]:
-        """Scan with a label for each name and an instance for each object, and the names of the labels."""
+        """Copy of the scan with names as labels and objects as instances, and the names by label."""
         names = [*dict.fromkeys((*map(str, self.result.classes), NOVEL)), LEFT, LAYOUT]
         of = [names.index(LEFT), *(names.index(one.name) for one in self.objects), names.index(LAYOUT)]
         scene = replace(self.scene, labels=np.array(of)[self.numbers] + 1, instances=np.maximum(self.numbers, 0))
         return scene, dict(enumerate(names, 1))
 
     def as_json(self) -> dict[str, Any]:
-        """Provenance, classes, threshold, records of the objects, layout, and fraction of leftover points."""
+        """Content of scene.json: provenance, classes, threshold, objects, layout, and fractions of the points."""
         result = self.result.as_json()
         record = {key: result[key] for key in ("provenance", "classes", "threshold", "drift")}
         record["scene"] = {"name": self.scene.name, "points": len(self.scene)}
@@ -173,7 +174,7 @@ class SceneResult:
         return dict(zip(("objects", LEFT, LAYOUT), map(float, counts), strict=True))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Table rows, one an object."""
+        """Table rows, one per object."""
         rows = []
         for one in self.objects:
             cells = {"object": one.number, "name": one.name, "novelty": one.novelty, "p_value": one.p_value}
@@ -194,10 +195,10 @@ class SceneResult:
         return plots.scene(self, color, **options)
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write scene.json, novelty.ply and objects.ply, with a side file of its names, into a folder.
+        """Write scene.json, novelty.ply, objects.ply and the names of its labels into a folder.
 
-        objects.ply has labels by name, instances by object, and one color an object; `load_scene` reads it. Raises
-        `FileError` if writing fails.
+        In objects.ply, names are labels, objects are instances, and each object has a color; `load_scene` reads it.
+        Raises `FileError` if writing fails.
         """
         folder = make_folder(folder)
         content = json.dumps(self.as_json(), indent=1, ensure_ascii=False).encode()
@@ -209,10 +210,10 @@ class SceneResult:
         ]
 
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write each object to its own file, in a subfolder with its name.
+        """Write each object to a file, in a subfolder named after the object's `name`.
 
-        Check the names first. Then the subfolders are examples of classes for `--examples`, and the files are
-        calibration shapes for `--calibrate`. The PCD files state z up, and are in meters in the frame of the scan, with
+        If the names are correct, the subfolders are examples of classes for `--examples`, and the files are calibration
+        shapes for `--calibrate`. The PCD files state z up, and are in meters in the frame of the scan, with
         its colors.
 
         Parameters
@@ -232,7 +233,9 @@ class SceneResult:
         """
         folder = make_folder(folder)
         if any(folder.iterdir()):
-            raise FileError(f"{folder} is not empty; expected a new folder for the objects, or an empty one")
+            raise FileError(
+                f"{folder} is not empty. Expected a new or an empty folder for the objects. Give another folder"
+            )
         color = self.scene.color
         files = []
         for one in self.objects:

@@ -1,4 +1,4 @@
-"""Scans as files: colored PLY with a side file of names, and ScanNet's text format."""
+"""Scans as files: colored PLY with a separate file of names, and ScanNet's text format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openshape_ood.shapes.formats.ply import ply_bytes
 from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 COLORS = ("own", "label", "instance")
-GRAY = 0.6  # color of points without color, label or instance
+GRAY = 0.6  # level of red, green and blue for points without color, label or instance
 TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # hue step between consecutive numbers; cycle of brightness
 NAMES = ".names.json"
 FORMAT = "openshape_ood names 1"
@@ -35,7 +35,7 @@ def save_scene(
     names : dict of int to str, optional
         Names of the labels, written to `NAME.names.json` in the same folder; `load_names` reads it.
     color : {"own", "label", "instance"}
-        "own": the scan's colors. "label", "instance": a fixed color for each number, the same in every scan.
+        "own": the scan's colors. "label", "instance": a color for each number, the same in every scan.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def save_scene(
     """
     path = given_path(path, "path")
     if path.suffix.lower() != ".ply":
-        raise InputError(f"path is {path}; expected a .ply file")
+        raise InputError(f"path is {path}. Expected a .ply file. Change the suffix")
     columns: dict[str, tuple[str, np.ndarray]] = {axis: ("<f8", scene.points[:, i]) for i, axis in enumerate("xyz")}
     painted = _painted(scene, color)
     if painted is not None:
@@ -67,7 +67,7 @@ def save_scene(
 
 
 def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Write labels (n,) in ScanNet's text format, whole or not at all: one a line, in point order; 0 is none.
+    """Write labels (n,) in ScanNet's text format, whole or not at all: one per line, in point order; 0 is none.
 
     Raises
     ------
@@ -76,23 +76,26 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
     """
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iu":
-        raise InputError(f"labels have shape {given.shape} and type {given.dtype}; expected whole numbers (n,)")
+        raise InputError(
+            f"labels have shape {given.shape} and type {given.dtype}. Expected whole numbers (n,). Convert the labels "
+            "first"
+        )
     lines = "".join(f"{label}\n" for label in _fitting(given, "labels").tolist())
     return save_whole(path, lines.encode("ascii"), "the labels")
 
 
 def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Names of a scan's labels, from the side file of its PLY file.
+    """Names of a scan's labels, by label, from the file `NAME.names.json` next to its PLY file.
 
     Parameters
     ----------
     path : str or Path
-        The PLY file or the side file itself.
+        The PLY file, or the file of names itself.
 
     Raises
     ------
     FileError
-        For a missing or invalid side file.
+        For a missing or invalid file of names.
     """
     path = given_path(path, "path", FileError)
     side = path if path.name.endswith(NAMES) else path.with_suffix(NAMES)
@@ -107,11 +110,14 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
     except OSError as error:
         raise FileError(f"cannot read the names {side}: {error.strerror or error}") from error
     except DAMAGE as error:
-        raise FileError(f"{side} holds no names of labels, or is damaged: {error}") from error
+        raise FileError(
+            f"{side} holds no names of labels, or is damaged: {error}. Expected a file of save_scene. "
+            "Save the scan again"
+        ) from error
 
 
 def label_colors(labels: np.ndarray) -> np.ndarray:
-    """Colors (n, 3) in [0, 1] of labels (n,), fixed for each label and different for consecutive ones; 0 is gray.
+    """Colors (n, 3) in [0, 1] for labels (n,): the same in every scan, distinct for consecutive labels; 0 is gray.
 
     >>> label_colors(np.array([0, 1, 4])).round(2).tolist()
     [[0.6, 0.6, 0.6], [0.2, 0.38, 0.8], [0.2, 0.8, 0.7]]
@@ -128,13 +134,18 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
     if color == "own":
         return scene.color
     if (numbers := scene.labels if color == "label" else scene.instances) is None:
-        raise InputError(f"color is {color!r}, but {scene.name} has no {color}s. Expected 'own'. Give color='own'")
+        raise InputError(
+            f"color is {color!r}, but {scene.name} has no {color}s. Expected 'own', or a scan with {color}s. "
+            "Give color='own'"
+        )
     return label_colors(numbers)
 
 
 def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
     if len(numbers) and (numbers.min() < 0 or numbers.max() >= 2**32):
-        raise InputError(f"{what} run from {numbers.min()} to {numbers.max()}; expected 0 to 2^32 - 1, 0 for none")
+        raise InputError(
+            f"{what} run from {numbers.min()} to {numbers.max()}. Expected 0 to 2^32 - 1, 0 for none. Renumber them"
+        )
     return numbers
 
 
@@ -142,7 +153,7 @@ def _save_names(names: Mapping[int, str], path: Path) -> None:
     if not isinstance(names, Mapping):
         raise InputError(
             f"names are a {type(names).__name__}. Expected a dict of label to name, such as {{1: 'chair'}}. Give "
-            "dict(enumerate(names, 1)) for a list of names of labels from 1"
+            "dict(enumerate(names, 1)) for a list of names"
         )
     labels = {str(check_whole(label, "a label of names", 0)): str(name) for label, name in names.items()}
     content = {"format": FORMAT, "labels": labels}

@@ -21,8 +21,8 @@ class Scene:
     Parameters
     ----------
     points : (n, 3) float64, structured array, or object
-        Meters. Double precision, because scans in map coordinates lie millions of meters from the origin. Duplicate
-        points are allowed. A structured array (n,) has fields x, y, z and optionally colors; an object has `points`
+        Meters. Double precision, because map coordinates are millions of meters from the origin. Duplicate points are
+        allowed. A structured array (n,) has fields x, y, z and optionally colors; an object has `points`
         (n, 3) and optionally `colors`, as in Open3D. Their colors are used unless `color` is given.
     color : (n, 3) float32 in [0, 1], optional
     labels, instances : (n,) int64, optional
@@ -53,24 +53,31 @@ class Scene:
                 object.__setattr__(self, "color", cloud[:, 3:])
         points = _numbers(self.points, f"{self.name}: points").astype(np.float64, copy=False)
         if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
-            raise CloudError(f"{self.name}: points have shape {points.shape}; expected (n, 3) with n of at least 1")
+            raise CloudError(
+                f"{self.name}: points have shape {points.shape}. Expected (n, 3) with n of at least 1. Give one "
+                "row per point"
+            )
         if not np.isfinite(points).all():
             bad = int((~np.isfinite(points)).any(axis=1).sum())
-            raise CloudError(f"{self.name}: {bad} of {len(points)} points are not finite; leave them out")
+            raise CloudError(
+                f"{self.name}: {bad} of {len(points)} points are not finite. Expected finite points. Leave them out"
+            )
         object.__setattr__(self, "points", points)
         for what, shape in (("color", (len(points), 3)), ("labels", (len(points),)), ("instances", (len(points),))):
             if getattr(self, what) is None:
                 continue
             given = _numbers(getattr(self, what), f"{self.name}: {what}")
             if given.shape != shape:
-                raise InputError(f"{self.name}: {what} has shape {given.shape}; expected {shape}, a row a point")
+                raise InputError(
+                    f"{self.name}: {what} has shape {given.shape}. Expected {shape}. Give one row per point"
+                )
             if what == "color":
                 object.__setattr__(self, what, given.astype(np.float32, copy=False))
             else:
                 object.__setattr__(self, what, whole_numbers(given, f"{self.name}: {what}"))
-        if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # refuses NaN too
+        if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # False for NaN too
             runs = f"{self.color.min():g} to {self.color.max():g}"
-            raise InputError(f"{self.name}: color runs from {runs}; expected 0 to 1, so divide bytes by 255")
+            raise InputError(f"{self.name}: color runs from {runs}. Expected 0 to 1. Divide bytes by 255")
 
     def __len__(self) -> int:
         return len(self.points)
@@ -103,18 +110,21 @@ class Scene:
         except (TypeError, ValueError):  # not numbers, or another count
             corners = np.empty(0)
         if corners.shape != (2, 3) or not (corners[0] <= corners[1]).all():
-            raise InputError(f"{self.name}: low is {low!r}, high {high!r}; expected three numbers each, low below high")
+            raise InputError(
+                f"{self.name}: low is {low!r}, high {high!r}. Expected three numbers each, low below high. Correct the "
+                "corners"
+            )
         inside = ((self.points >= corners[0]) & (self.points <= corners[1])).all(axis=1)
         if not inside.any():
             box = " to ".join(str(corner.round(3).tolist()) for corner in (self.points.min(0), self.points.max(0)))
             raise InputError(
-                f"{self.name}: no point lies in {list(low)} to {list(high)}. Expected a box that meets the scan: its "
-                f"points lie in {box}, in meters"
+                f"{self.name}: no point lies in {list(low)} to {list(high)}. Expected a box that meets the scan, "
+                f"whose points lie in {box} in meters. Correct the corners"
             )
         return self.take(inside)
 
     def spacing(self) -> float:
-        """Median distance in meters of a point to its nearest other; infinite if all points coincide."""
+        """Median distance in meters from a point to its nearest neighbor; infinite if all points coincide."""
         return spacing(self.points)
 
 
@@ -124,7 +134,7 @@ def as_scene(scene: Any) -> Scene:
         return scene
     if not (hasattr(scene, "ndim") or holds_points(scene)):
         what = f"the scan is a {type(scene).__name__}"
-        raise InputError(f"{what}; expected a Scene: load_scene(path), or Scene(points) in meters, z up")
+        raise InputError(f"{what}. Expected a Scene. Give load_scene(path), or Scene(points) in meters, z up")
     if getattr(scene, "ndim", 0) == 2 and scene.shape[1] == 6:
         cloud = given_cloud(scene, "the scan")
         return Scene(cloud[:, :3], cloud[:, 3:])
@@ -132,7 +142,7 @@ def as_scene(scene: Any) -> Scene:
 
 
 def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
-    """Labels (n,) int64 of at least 0; negative ones become 0, none. Raises `CloudError` for other numbers."""
+    """Labels (n,) as int64; negative labels become 0 (none). Raises `CloudError` for values that are not whole."""
     given = _numbers(given, what)
     with np.errstate(invalid="ignore"):
         whole = given.astype(np.int64, copy=False)
@@ -146,11 +156,13 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
 
 def _numbers(values: Any, what: str) -> np.ndarray:
     if holds_words(values, 2):
-        raise InputError(f"{what} of type str; expected numbers")
+        raise InputError(f"{what} of type str. Expected numbers. Convert them first")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:
-        raise InputError(f"{what} in rows of different lengths; expected rows of one length") from error
+        raise InputError(
+            f"{what} in rows of different lengths. Expected rows of one length. Correct the rows"
+        ) from error
     if given.dtype.kind not in "fiub":
-        raise InputError(f"{what} of type {given.dtype}; expected numbers")
+        raise InputError(f"{what} of type {given.dtype}. Expected numbers. Convert them first")
     return given

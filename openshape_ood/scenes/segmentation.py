@@ -48,19 +48,19 @@ def segment_scene(
     known : sequence of k str or KnownClasses
         Names, or classes by example points: `KnownClasses.from_embeddings(vectors, labels, encoder.identity)`.
     encoder : PointEncoder, optional
-        Precedes `model`; pass it for repeated calls.
+        Used instead of `model`; pass it for repeated calls.
     text : NamesEncoder, optional
-        Text encoder for names. Default: the encoder's own.
+        Text encoder for names. Default: `encoder.text()`.
     model, device : str, optional
-        Point encoder of the registry, and its device.
+        Name of a point encoder in the registry, and its device.
     method : str or Method, optional
-        As in `score_novelty`; a method for embeddings.
+        As in `score_novelty`, except for methods that score patches.
     threshold : Threshold, optional
-        For the same encoder and method, such as from `calibrate_marks` on maps of known scans. Default: the marks of
-        the known classes, else their threshold.
+        Threshold for the same encoder and method, such as from `calibrate_marks` on maps of known scans. Default:
+        `known.marks`, the threshold for maps, else `known.threshold`.
     smooth : int
-        Rounds of smoothing. Each replaces novelty and similarities of a voxel by the mean over it and its up to 26
-        touching voxels; the class is then the most similar one.
+        Rounds of smoothing. Each round replaces novelty and similarities of a voxel by the mean over it and its up to
+        26 touching voxels. The nearest class is then the one with the largest mean similarity.
 
     Returns
     -------
@@ -82,13 +82,16 @@ def segment_scene(
         check_threshold(threshold)
     if isinstance(known, Mapping):
         raise InputError(
-            "known is a mapping; expected a list of names, or KnownClasses.from_embeddings(vectors, labels, "
-            "encoder.identity) with vectors of example points"
+            "known is a mapping. Expected a list of names, or KnownClasses. Give KnownClasses.from_embeddings(vectors, "
+            "labels, encoder.identity) with vectors of example points"
         )
     ready = known if isinstance(known, KnownClasses) else None
     rule = settled_method(known, method)
     if rule.rows == "patches":
-        raise InputError(f"method {rule.name!r} scores patches of a shape; expected a method that scores embeddings")
+        raise InputError(
+            f"method {rule.name!r} scores patches of a shape. Expected a method that scores embeddings. Leave it out, "
+            "or give another"
+        )
     check_encoders(encoder, text, MEMBERS)
     encoder = encoder or _load(model, device, ready)
     if ready:
@@ -136,7 +139,7 @@ def _scored(
     """Novelty (v,), nearest class (v,) and similarity to it (v,) of the voxels."""
     novelty, nearest = np.empty(len(voxels)), np.empty(len(voxels), dtype=np.int64)
     similarity = np.empty(len(voxels), dtype=np.float32)
-    # all similarities are needed only for smoothing: 200 classes of a million points take a gigabyte
+    # kept only for smoothing: similarities of a million voxels to 200 classes take a gigabyte
     every = np.empty((len(voxels), len(known.names)), dtype=np.float32) if smooth else None
     for rows, embeddings in voxels.blocks():
         scores = judge(embeddings, known, method)
@@ -153,10 +156,10 @@ def _scored(
 
 
 def _mean_of_touching(voxels: VoxelEmbeddings, values: np.ndarray) -> np.ndarray:
-    """Mean of values (v, ...) over each voxel and its touching voxels."""
+    """Mean of values (v, ...) over each voxel and the voxels that touch it."""
     total, count = values.copy(), np.ones(len(values), dtype=values.dtype)
     for _, rows, others in voxels.touching.pairs:
-        targets = rows.cpu().numpy()  # no voxel repeats
+        targets = rows.cpu().numpy()  # each voxel occurs at most once
         total[targets] += values[others.cpu().numpy()]
         count[targets] += 1
     return total / count.reshape(-1, *[1] * (values.ndim - 1))

@@ -13,36 +13,37 @@ from openshape_ood.shapes.points import AxisWarning
 
 LOOKED_AT = 50_000  # maximum points that are checked
 LARGE, LARGEST = 100, 1000  # maximum extent in meters: of an indoor place, of any place
-COARSE = 2  # at this spacing of points in voxel sizes, voxels hardly touch
-CELL = 0.1  # meters; floors are flat within a cell
+COARSE = 2  # spacing of points, in voxel sides, from which voxels hardly touch
+CELL = 0.1  # meters; deviations of a floor from a plane are smaller
 ROOM = (1.8, 4.5)  # meters, height of a room
-LOW = 0.75  # maximum height / length
-CLOSE = 0.9  # an axis is reported too if its flat layer has this fraction of the largest one
+LOW = 0.75  # maximum ratio of a room's height to its longer extent
+CLOSE = 0.9  # further axes are reported if their flat layer has at least this fraction of the largest one
 
 
 class ScanWarning(UserWarning):
-    """Implausible scan: its unit, or its point spacing."""
+    """Warning about the unit, the colors or the point spacing of a scan."""
 
 
 def check_size(scene: Scene, any_size: bool) -> str | None:
     """Warning about an implausible extent of an indoor scan, or None.
 
-    Raises `CloudError` for an extent of more than 1 km, unless `any_size`."""
+    Raises `CloudError` for an extent of more than 1 km, unless `any_size`.
+    """
     low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)  # ignores stray points
     size, across = " × ".join(f"{side:,.0f}" for side in high - low), float(np.linalg.norm(high - low))
     if across > LARGEST and not any_size:
         raise CloudError(
-            f"it would be {size} m large. If its unit is the millimeter, give unit='mm' (or 'cm', 'in', 'ft'); if it "
-            "is that large, unit='m'"
+            f"it would be {size} m large. Expected at most {LARGEST:,} m. If its unit is the millimeter, give "
+            "unit='mm' (or 'cm', 'in', 'ft'); if it is that large, give unit='m'"
         )
     if not LARGE < across <= LARGEST:
         return None
-    what = f"{scene.name} is {size} m large; few indoor places are so large"
-    return f"{what}. Give unit='cm' or another unit, or unit='m' if that is its size"
+    what = f"{scene.name} is {size} m large. Few indoor places are so large"
+    return f"{what}. Give unit='cm' or another unit; if the size is right, give unit='m'"
 
 
 def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
-    """Scan without stray points: points farther from nearly all others than both 1 km and the size of the scan.
+    """Scan without stray points, whose distance to nearly all others exceeds 1 km and the size of the scan.
 
     Stray points come from lasers that hit mirrors or nothing. Warns about dropped points.
     """
@@ -52,7 +53,7 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
     if kept.all():
         return scene
     warnings.warn(
-        f"{scene.name}: {(~kept).sum():,} of {len(kept):,} points lie {beyond[~kept].min():.3g} m or farther from all "
+        f"{scene.name}: {(~kept).sum():,} of {len(kept):,} points are {beyond[~kept].min():.3g} m or farther from all "
         "others. They were left out, so the scene has fewer points than the file. Crop the file to avoid this",
         ScanWarning,
         stacklevel=stacklevel + 1,
@@ -63,8 +64,9 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
     """Warn if points (n, 3) in meters, read with `up`, look like a room with another up axis.
 
-    The other axis has the height of a room, is clearly shorter than `up`, and has a larger flat layer: floors are
-    larger than walls. The warning names the axis with the largest layer, and a second one if it is close.
+    The extent along the other axis is a room height, and clearly less than along `up`. The largest flat layer across
+    this axis is at least as large as across `up`, because floors are larger than walls. The warning names the axis with
+    the largest layer, and axes with almost as large ones.
     """
     some = _some(points)
     low, high = np.percentile(some, (0.5, 99.5), axis=0)
@@ -79,8 +81,9 @@ def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) ->
     names = ["xyz"[axis] for axis in rooms]
     heights = ", ".join(f"{length[axis]:.1f} m along {'xyz'[axis]}" for axis in rooms)
     warnings.warn(
-        f"{name} was read with {up} up, but looks like a room with {' or '.join(names)} up: it is {heights}, and "
-        f"{length[taken]:.1f} m along {up[-1]}. If so, give {' or '.join(f'up={axis!r}' for axis in names)}",
+        f"{name} was read with {up} up, but looks like a room with {' or '.join(names)} up. It is {heights}, and "
+        f"{length[taken]:.1f} m along {up[-1]}. If another axis is up, give "
+        f"{' or '.join(f'up={axis!r}' for axis in names)}",
         AxisWarning,
         stacklevel=stacklevel + 1,
     )
@@ -96,8 +99,8 @@ def warn_if_sparse(scene: Scene, size: float, stacklevel: int = 2) -> None:
     apart = scene.spacing()
     if np.isfinite(apart) and apart >= COARSE * size:
         warnings.warn(
-            f"{scene.name}: its points are {apart:.2g} m apart, so voxels of {size:g} m hardly touch, and a network "
-            "sees isolated ones. Take a denser scan, or a network of larger voxels",
+            f"{scene.name}: its points are {apart:.2g} m apart, so voxels of {size:g} m hardly touch. The network "
+            "needs adjacent voxels. Take a denser scan, or a network with larger voxels",
             ScanWarning,
             stacklevel=stacklevel + 1,
         )
@@ -108,12 +111,12 @@ def _some(points: np.ndarray) -> np.ndarray:
 
 
 def _flat(points: np.ndarray, axis: int) -> int:
-    """Largest number of occupied cells in a layer perpendicular to the axis, at the better of two layer offsets."""
+    """Largest number of occupied cells in a layer perpendicular to the axis; maximum over two layer offsets."""
     scaled = points.copy()
     scaled[:, axis] /= 2
     counts = []
     for shift in (0, CELL / 2):
         layers = voxelize(scaled + shift * np.eye(3)[axis], CELL).coords[:, axis]
-        # no histogram, because a single point may lie 10^9 m away
+        # no histogram, because a single point may be 10^9 m away
         counts.append(int(np.unique(layers, return_counts=True)[1].max()))
     return max(counts)

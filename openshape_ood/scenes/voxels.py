@@ -48,7 +48,7 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
     Returns
     -------
     Voxels
-        A point p lies in the cell floor(p · (1 / size)), computed in double precision.
+        A point p is in the cell floor(p · (1 / size)), computed in double precision.
 
     Raises
     ------
@@ -70,14 +70,18 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
     given = np.asarray(points)
     if given.ndim != 2 or given.shape[1] != 3 or len(given) == 0 or given.dtype.kind not in "fiu":
         raise InputError(
-            f"points have shape {given.shape} and type {given.dtype}; expected numbers (n, 3), n at least 1"
+            f"points have shape {given.shape} and type {given.dtype}. Expected numbers (n, 3), n at least 1. Give one "
+            "row per point"
         )
     cells = np.empty(given.shape, dtype=np.int64)
     for rows, part in blocks(given):
         with np.errstate(over="ignore", invalid="ignore"):
             part = np.floor(part * per_meter)
         if not (np.abs(part) < FARTHEST).all():
-            raise InputError(f"points hold NaN, infinity, or coordinates beyond 2^62 voxels of {size} m")
+            raise InputError(
+                f"points hold NaN, infinity, or coordinates beyond 2^62 voxels of {size} m. Expected finite points. "
+                "Drop the others"
+            )
         cells[rows] = part
     _, first, inverse = np.unique(_keys(cells), return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -93,7 +97,7 @@ def _keys(cells: np.ndarray) -> np.ndarray:
     spans = [int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)]
     if spans[0] * spans[1] * spans[2] < 2**63:
         return ((cells[:, 0] - low[0]) * spans[1] + (cells[:, 1] - low[1])) * spans[2] + (cells[:, 2] - low[2])
-    # products of two ranks below 2^31 fit
+    # ranks are below 2^31, so a product of two fits into 64 bits
     keys = _ranks(cells[:, 0])
     for axis in (1, 2):
         ranks = _ranks(cells[:, axis])
@@ -124,10 +128,10 @@ def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
 
 
 def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
-    """Most frequent label (v,) of each voxel's labelled points, from point labels (n,).
+    """Most frequent label (v,) of each voxel, from point labels (n,).
 
-    Labels of 0 and below mean unlabelled: a voxel without labelled points has 0. Ties: the smaller label. Raises
-    `InputError` as `spread` does, and for labels that are no whole numbers.
+    Points with labels <= 0 are unlabeled and do not count; a voxel without labeled points has 0. Ties: the smaller
+    label. Raises `InputError` as `spread` does, and for labels that are no whole numbers.
 
     Examples
     --------
@@ -143,7 +147,7 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
         return result
     ballots, votes = np.unique(voxels.inverse[voting] * len(names) + index, return_counts=True)
     of, label = np.divmod(ballots, len(names))
-    # later writes win: most votes, then the smallest label
+    # sorted so that the last write for each voxel has most votes, then the smallest label
     order = np.lexsort((-label, votes))
     result[of[order]] = names[label[order]]
     return result
@@ -153,7 +157,7 @@ def _checked(values: np.ndarray, what: str, count: int, of: str, axes: int | Non
     given = np.asarray(values)
     if given.ndim == 0 or given.ndim != (axes or given.ndim):
         shape = (count, 3) if axes == 2 else (count,)
-        raise InputError(f"{what} have shape {given.shape}; expected {shape}, one for each of {count} {of}")
+        raise InputError(f"{what} have shape {given.shape}. Expected {shape}. Give one for each of {count} {of}")
     if len(given) != count:
-        raise InputError(f"there are {len(given)} {what} for {count} {of}; expected one for each")
+        raise InputError(f"there are {len(given)} {what} for {count} {of}. Expected equal numbers. Give one for each")
     return given

@@ -1,6 +1,6 @@
 """Scores by distance: from embeddings of queries (b, d) to examples (m, d), or to one prototype per class (k, d).
 
-Embeddings need not be unit vectors: cosines ignore lengths, Euclidean distances do not. A zero vector has cosine 0 to
+Embeddings need not be unit vectors: cosines ignore norms, Euclidean distances do not. A zero vector has cosine 0 to
 every vector. An empty table of queries gives (0,). The order of the examples does not matter. NaN, infinity and missing
 examples raise `InputError`; embeddings of another dimension raise its subclass `MixedEncodersError`.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from openshape_ood.checks import array, blocks, check_choice, check_count, check_widths, grouped, unit_or_zero
 from openshape_ood.scoring.neighbors import METRICS, nearest
 
-# a spread below this fraction of the embeddings' length is rounding
+# a mean or spread below this fraction of the embeddings' norm is a rounding error
 ROUNDING = 1e-12
 
 
@@ -41,7 +41,7 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
     Raises
     ------
     InputError
-        Also if k is below 1 or above m. `UnknownNameError`: the metric is unknown.
+        For invalid arrays, or if k is below 1 or above m. `UnknownNameError`: the metric is unknown.
 
     References
     ----------
@@ -69,8 +69,8 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     examples : array (m, d)
     labels : array (m,)
     metric : {"cosine", "euclidean"}
-        "euclidean": the mean of the examples. "cosine": the mean of the normalized examples, normalized again. If these
-        examples have the mean zero, the vector is zero.
+        "euclidean": the mean of the examples. "cosine": the mean of the normalized examples, normalized again. If this
+        mean is zero, the prototype is zero.
 
     Returns
     -------
@@ -101,12 +101,13 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
 
 
 def warn_of_few(k: int, counts: np.ndarray, then: str) -> None:
-    """Warn if some known classes have fewer than k examples. `counts` are their numbers; `then` is the consequence."""
+    """Warn if known classes have fewer than k examples. counts (k,): examples per class. then: the consequence."""
     few = int((counts < k).sum())
     if few:
         warnings.warn(
-            f"k is {k}, but {few} of {len(counts)} known classes have fewer examples, the smallest {counts.min()}: "
-            f"{then}. Give {k} or more examples of every class, or a smaller k; method 'nearest_distance' has k = 1",
+            f"k is {k}, but {few} of {len(counts)} known classes have fewer examples, the smallest {counts.min()}. "
+            f"Near such a class, {then}. Give {k} or more examples of every class, a smaller k, or the method "
+            "'nearest_distance' (k = 1).",
             UserWarning,
             stacklevel=3,
         )
@@ -119,7 +120,7 @@ def same_width(first: Any, what: str, axes: str, second: Any, than: str, its: st
 
 
 def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """For each row, the mean (m, d) of the other rows of its class; zero if there are none."""
+    """Means (m, d) of the other rows of each row's class; zero if there are none."""
     rest = np.zeros(rows.shape)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)

@@ -20,7 +20,7 @@ from openshape_ood.scoring.fitted import Gaussian, background_distance, mahalano
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.scoring.scorers import Judgement, cosine
 
-FOLDS = 20  # a fit leaves out a twentieth of the examples
+FOLDS = 20  # every fit leaves out 1/20 of the examples
 
 Novelty = Callable[[np.ndarray], np.ndarray]  # rows (b, d) -> (b,)
 
@@ -39,7 +39,7 @@ def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) 
             score = fit(known.subset(~out))
         except InputError as error:
             raise InputError(
-                f"{len(labels)} examples are too few for a covariance without some of them. Expected three or more "
+                f"{len(labels)} examples are too few for a covariance without a part of them. Expected three or more "
                 "different examples of at least one class. Add examples, or use prototypes."
             ) from error
         novelty[out] = score(examples[out])
@@ -50,8 +50,8 @@ def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) 
 class PrototypeScorer:
     """Distance to the nearest class mean: |z - p| of unit vectors, 0 to 2, or the plain Euclidean distance.
 
-    For the p classes with examples: means (p, d), numbers of examples `counts` (p,), and indices `classes` (p,). For
-    all classes: anchors (k, d).
+    State for the j classes with examples: means (j, d), numbers of examples `counts` (j,), and indices `classes` (j,).
+    State for all classes: anchors (k, d).
     """
 
     metric: str
@@ -75,12 +75,12 @@ class PrototypeScorer:
         rows, labels = _rows(known, self.metric)
         rest = _without_rounding(rest_of_class(rows, labels), self.metric)
         if self.metric == "cosine":
-            to_own = 1 - np.clip(np.einsum("md,md->m", rows, unit_or_zero(rest)), -1, 1)
+            to_rest = 1 - np.clip(np.einsum("md,md->m", rows, unit_or_zero(rest)), -1, 1)
         else:
-            to_own = np.linalg.norm(rows - rest, axis=1)
+            to_rest = np.linalg.norm(rows - rest, axis=1)
         distance, index = nearest(rows, self.means, k=min(2, len(self.means)), metric=self.metric)
         distance[index == labels[:, None]] = np.inf  # at least one of the two nearest means is of another class
-        return _nearer(_chord(distance.min(axis=1), self.metric), labels, _chord(to_own, self.metric))
+        return _nearer(_chord(distance.min(axis=1), self.metric), labels, _chord(to_rest, self.metric))
 
     def extended(self, known: KnownClasses) -> PrototypeScorer:
         means, counts = _extended(self.means, self.counts, *_rows(known, self.metric))
@@ -114,7 +114,7 @@ class NeighborScorer:
         """Fit to known classes. Warns if a class has fewer than k examples."""
         examples, labels = known.labeled_examples()
         counts = np.bincount(labels)[known.shown]
-        distances.warn_of_few(check_whole(k, "k"), counts, "near such a class its last example counts")
+        distances.warn_of_few(check_whole(k, "k"), counts, "the number of its examples replaces k")
         return cls(metric, min(k, len(examples)), examples, labels, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
@@ -129,7 +129,8 @@ class NeighborScorer:
         k = min(self.k, m - 1)
         distance, index = nearest(self.examples, self.examples, k=k + 1, metric=self.metric)
         itself = index == np.arange(m)[:, None]
-        # if an example has more than k duplicates, it is not among its own neighbors; then drop the farthest instead
+        # an example with more than k duplicates may be missing among its own neighbors. Then the farthest neighbor is
+        # removed
         itself[~itself.any(axis=1), -1] = True
         nearest_class = self.labels[index[~itself].reshape(m, k)[:, 0]]
         counts = self._counts[nearest_class] - (nearest_class == self.labels)  # without the example itself
@@ -157,10 +158,10 @@ class NeighborScorer:
 
 @dataclass(frozen=True, eq=False)
 class GaussianScorer:
-    """Squared Mahalanobis distance of unit rows to the nearest class; if relative, minus the one to the background.
+    """Squared Mahalanobis distance of unit rows to the nearest class. If relative, the background's is subtracted.
 
-    The background is one distribution of all examples. Added classes have a mean, and added examples move the mean of
-    their class. Covariance and background stay as fitted. The nearest class is the one with the nearest prototype.
+    The background is one distribution of all examples. New classes add a mean, and new examples change the mean of
+    their class. Covariance and background do not change. The nearest class is the one with the nearest prototype.
     """
 
     relative: bool
@@ -195,12 +196,12 @@ class GaussianScorer:
         rows, labels = _rows(known, "cosine")
         if self.fitted:
             return folds_left_out(replace(known, examples=rows), lambda rest: self.fit(rest, self.relative)._novelty)
-        # the covariance excludes added classes; only their means are used
+        # the covariance does not depend on added classes, so only their means change
         origin = Gaussian(np.zeros((1, rows.shape[1])), self.precision)
-        to_own = mahalanobis_distance(rows - rest_of_class(rows, labels), origin)
+        to_rest = mahalanobis_distance(rows - rest_of_class(rows, labels), origin)
         others = to_classes(rows, self._gaussian)
         others[np.arange(len(rows)), labels] = np.inf
-        return _nearer(others.min(axis=1), labels, to_own) - self._background(rows)
+        return _nearer(others.min(axis=1), labels, to_rest) - self._background(rows)
 
     def extended(self, known: KnownClasses) -> GaussianScorer:
         means, counts = _extended(self.means, self.counts, *_rows(known, "cosine"))
@@ -223,7 +224,7 @@ class GaussianScorer:
 
 
 def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (m, d) in float64, whose means are the prototypes, and their classes (m,)."""
+    """Rows (m, d) in float64 for the prototypes, which are their class means, and the classes (m,)."""
     examples, labels = known.labeled_examples()
     return (unit_or_zero(examples) if metric == "cosine" else examples.astype(np.float64)), labels
 
@@ -240,12 +241,12 @@ def _chord(distance: np.ndarray, metric: str) -> np.ndarray:
     return np.sqrt(np.maximum(2 * distance, 0)) if metric == "cosine" else distance
 
 
-def _nearer(others: np.ndarray, labels: np.ndarray, to_own: np.ndarray) -> np.ndarray:
+def _nearer(others: np.ndarray, labels: np.ndarray, to_rest: np.ndarray) -> np.ndarray:
     """Novelty (m,) of examples: distance to other classes or, if smaller, to the rest of their class.
 
-    `to_own` is the second distance. It is ignored if the class has no other example.
+    `to_rest` is the second distance. It is ignored if the class has no other example.
     """
-    return np.minimum(others, np.where(np.bincount(labels)[labels] > 1, to_own, np.inf))
+    return np.minimum(others, np.where(np.bincount(labels)[labels] > 1, to_rest, np.inf))
 
 
 def _extended(

@@ -1,4 +1,4 @@
-"""Fitted scores: normal distributions of examples, and the subspace with little variance of examples.
+"""Fitted scores: normal distributions of examples, and a subspace in which examples vary little.
 
 Embeddings are not normalized. An empty table of queries gives (0,). NaN, infinity and an empty set of examples raise
 `InputError`; embeddings of another dimension raise its subclass `MixedEncodersError`.
@@ -59,7 +59,7 @@ class Gaussian:
         Raises
         ------
         InputError
-            If no class has two examples, or none has two different ones.
+            If no class has two different examples.
 
         References
         ----------
@@ -85,7 +85,9 @@ class Gaussian:
         if share is None:
             share = _shrinkage(within, covariance)
         elif not check_share(share, "share of the mean variance"):
-            raise InputError(f"share of the mean variance is {share!r}; expected a number above 0, at most 1")
+            raise InputError(
+                f"share of the mean variance is {share!r}. Expected a number above 0, at most 1. Correct share="
+            )
         classes = cls(means, _precision(covariance, share))
         if not background:
             return classes
@@ -169,7 +171,9 @@ def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarra
 def background_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
     """(z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0) (b,). Raises `InputError` for a Gaussian without a background."""
     if gaussian.background_mean is None or gaussian.background_precision is None:
-        raise InputError("this Gaussian has no background; expected one by Gaussian.fit(..., background=True)")
+        raise InputError(
+            "this Gaussian has no background. Expected a Gaussian with one. Fit it with Gaussian.fit(background=True)."
+        )
     return mahalanobis_distance(queries, Gaussian(gaussian.background_mean[None], gaussian.background_precision))
 
 
@@ -182,7 +186,7 @@ class Subspace:
     complement : (d, d - dim)
         Orthonormal basis.
     alpha : float
-        Weight of the length of a component in the subspace.
+        Factor of the norm of a component in the subspace.
     """
 
     complement: np.ndarray
@@ -193,7 +197,7 @@ class Subspace:
         """Fit the complement of the `dim` directions with the largest sum of squared components.
 
         Components are measured from the origin 0, because the logits have no bias. alpha is the mean of the largest
-        logits, divided by the mean length in the complement.
+        logits, divided by the mean norm of the components in the complement.
 
         Parameters
         ----------
@@ -216,7 +220,7 @@ class Subspace:
         complement = np.linalg.eigh(scatter)[1][:, : known.shape[1] - count]
         outside = float(_outside(known, complement).mean())
         inside = float(np.sqrt(np.trace(scatter) / len(known)))
-        if outside <= 1e-7 * inside:  # squared lengths are exact to 1e-16
+        if outside <= 1e-7 * inside:  # squared norms are exact to 1e-16
             raise InputError(
                 f"the examples have no component outside their {count} principal directions, which ViM needs. Expected "
                 "more examples than dim. Choose a smaller dim, or add examples."
@@ -231,7 +235,7 @@ class Subspace:
 
 
 def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
-    """α |z outside the principal directions| - ln sum_c exp(l_c).
+    """α |z_⊥| - ln sum_c exp(l_c), where z_⊥ is the component of z outside the principal directions.
 
     Parameters
     ----------
@@ -248,7 +252,7 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
     Raises
     ------
     InputError
-        Also if the numbers of queries and logits differ.
+        For invalid arrays, or if the numbers of queries and logits differ.
 
     References
     ----------
@@ -277,7 +281,7 @@ def _precision(covariance: np.ndarray, share: float) -> np.ndarray:
 
 
 def _outside(table: np.ndarray, complement: np.ndarray) -> np.ndarray:
-    """Length (b,) of the component in the complement."""
+    """Norm (b,) of the component in the complement."""
     lengths = np.empty(len(table))
     for part, rows in blocks(table):
         lengths[part] = np.linalg.norm(rows @ complement, axis=1)

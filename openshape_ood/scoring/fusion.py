@@ -36,8 +36,8 @@ def ranks(novelty: Any, reference: Any) -> np.ndarray:
     >>> ranks([0.0, 2.0, 9.0], reference=[1.0, 2.0, 3.0, 4.0]).tolist()
     [0.0, 0.5, 1.0]
     """
-    of, among = array(novelty, "novelty scores", "b"), array(reference, "reference scores", "m")
-    return np.searchsorted(np.sort(among), of, side="right") / len(among)
+    scores, others = array(novelty, "novelty scores", "b"), array(reference, "reference scores", "m")
+    return np.searchsorted(np.sort(others), scores, side="right") / len(others)
 
 
 def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarray:
@@ -65,7 +65,10 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
     [0.25]
     """
     if len(novelties) != len(references):
-        raise InputError(f"there are {len(novelties)} scores and {len(references)} references; expected one for each")
+        raise InputError(
+            f"there are {len(novelties)} scores and {len(references)} references. Expected one reference per score. "
+            "Add or remove references."
+        )
     return _together([ranks(*pair) for pair in zip(novelties, references, strict=True)], "scores").mean(axis=0)
 
 
@@ -112,15 +115,21 @@ def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
 def _together(lists: list[np.ndarray], what: str) -> np.ndarray:
     """Stack lists (b,) into a table (lists, b)."""
     if not lists:
-        raise InputError(f"there are no {what} to fuse; expected at least one list (b,)")
+        raise InputError(f"there are no {what} to fuse. Expected at least one list (b,). Give one list per score.")
     lengths = sorted({len(values) for values in lists})
     if len(lengths) > 1:
-        raise InputError(f"the {what} to fuse are of {lengths} queries; expected the same queries in each")
+        raise InputError(
+            f"the {what} to fuse are of {lengths} queries. Expected the same queries in each list. "
+            "Score the same queries with every method."
+        )
     return np.stack(lists).astype(np.float64)
 
 
 def _checked(values: Any) -> np.ndarray:
     p = array(values, "p values", "b").astype(np.float64)
     if len(p) and not (p.min() > 0 and p.max() <= 1):
-        raise InputError(f"p values go from {p.min():.3g} to {p.max():.3g}; expected above 0 and at most 1")
+        raise InputError(
+            f"p values go from {p.min():.3g} to {p.max():.3g}. Expected values above 0 and at most 1. "
+            "Give p-values, not scores."
+        )
     return p

@@ -39,12 +39,12 @@ class Method:
     name : str
         Name at every entry point.
     scorer : callable
-        `scorer(known, **settings)` returns a `Scorer`: a class, or any function of `KnownClasses`.
+        Function or class that makes a `Scorer`: `scorer(known, **settings)`, where `known` is a `KnownClasses`.
     needs : {"any", "negatives", "examples", "patches", "text and examples"}
         Required content of the known classes.
     rows : {"embedding", "raw", "patches"}
         Input of the scorer. "embedding": rows and examples are normalized to unit vectors. "raw": rows and examples are
-        not normalized, for a method that uses lengths. "patches": rows are patches (b, p, w) from the encoder.
+        not normalized, for a method that uses norms. "patches": rows are patches (b, p, w) from the encoder.
     reference : str
         Publication.
     settings : mapping
@@ -75,7 +75,10 @@ class Method:
         check_choice(self.needs, "needs of a method", get_args(Needs))
         check_choice(self.rows, "rows of a method", get_args(Rows))
         if not callable(self.scorer):
-            raise InputError(f"scorer of {self.name!r} is {self.scorer!r:.60}; expected scorer(known, **settings)")
+            raise InputError(
+                f"scorer of {self.name!r} is {self.scorer!r:.60}. Expected a callable, scorer(known, **settings). "
+                "Give a class or function."
+            )
         takes = list(signature(self.scorer).parameters.values())[1:]  # without the known classes
         if all(one.kind != Parameter.VAR_KEYWORD for one in takes):
             check_settings(self.settings, [one.name for one in takes], f"method {self.name!r}")
@@ -126,7 +129,7 @@ METHODS: dict[str, Method] = {
         _by_cosine("margin", "margin_uncertainty", "Scheffer et al., 2001"),
         _by_cosine("neglabel", "neglabel", "arXiv 2403.20078", "negatives"),
         _by_examples("prototype_distance", PrototypeScorer, _SNELL, metric="cosine"),
-        # raw: `nearest` normalizes block by block, so that no second copy of all examples is needed
+        # raw: `nearest` normalizes block by block, which needs no second copy of all examples
         _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", "raw", metric="cosine", k=1),
         _by_examples("knn", NeighborScorer, _SUN, "raw", metric="cosine", k=5),
         _by_examples("mahalanobis", GaussianScorer, _LEE, relative=False),
@@ -164,9 +167,9 @@ USABLE: dict[Kind, tuple[Needs, ...]] = {
     "both": ("any", "text and examples"),
 }
 _LACKS = {
-    "names": "example shapes, known={name: shapes}; the known classes are names only",
-    "examples": "names and nothing else, known=[name, ...]; the known classes come with examples",
-    "both": "examples of every class, or names only; some of the known classes have examples and some have none",
+    "names": "example shapes, known={name: shapes}. The known classes are names only",
+    "examples": "names without examples, known=[name, ...]. The known classes have examples",
+    "both": "examples of every class, or names only. Some of the known classes have examples and some have none",
 }
 _MAKES = {
     "negatives": "negative words, KnownClasses.from_names(names, text, negatives=words)",
@@ -209,13 +212,13 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
         hasattr(candidate, n) for n in ("needs", "rows", "fit")
     ):
         close = difflib.get_close_matches(str(method), method_names(), n=2, cutoff=0.4)
-        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else "Choose one of these."
         raise UnknownNameError(
-            f"unknown method {method!r}; known: {', '.join(method_names())}, or a Method object{hint}"
+            f"unknown method {method!r}. Expected a Method object, or one of {', '.join(method_names())}. {hint}"
         )
     if kind and candidate.needs not in USABLE[kind]:
         usable = ", ".join(name for name, other in METHODS.items() if other.needs in USABLE[kind])
-        raise InputError(f"method {candidate.name!r} needs {_LACKS[kind]}. With these: {usable}")
+        raise InputError(f"method {candidate.name!r} needs {_LACKS[kind]}. Use one of: {usable}.")
     return candidate
 
 
@@ -243,16 +246,17 @@ def check_known(method: Method, known: KnownClasses) -> None:
     }
     if not have[method.needs]:
         raise InputError(
-            f"method {method.name!r} needs known classes with {_MAKES[method.needs]}; those of {known.identity} have "
-            f"none. With them: {', '.join(name for name, other in METHODS.items() if have[other.needs])}"
+            f"method {method.name!r} needs known classes with {_MAKES[method.needs]}. The known classes of "
+            f"{known.identity} have none. Add them, or use one of: "
+            f"{', '.join(name for name, other in METHODS.items() if have[other.needs])}."
         )
     if method.needs == "patches" and known.patches is not None:
         # joined sets may lack patches of some classes, which would never get votes
         lacks = [known.names[i] for i in np.setdiff1d(known.shown, known.patches.labels)]
         if lacks:
             raise InputError(
-                f"method {method.name!r} needs patches of all examples; those of {known.identity} have none of "
-                f"{', '.join(map(repr, lacks))}. Give each set {_MAKES['patches']}"
+                f"method {method.name!r} needs patches of all examples. The known classes of {known.identity} have "
+                f"none of {', '.join(map(repr, lacks))}. Make each set with {_MAKES['patches']}."
             )
 
 
@@ -287,14 +291,17 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     """
     chosen = find_method(method)
     if not isinstance(known, KnownClasses):
-        raise InputError(f"known is a {type(known).__name__}; expected KnownClasses")
+        raise InputError(
+            f"known is a {type(known).__name__}. Expected KnownClasses. Make them with KnownClasses.from_names, "
+            "from_examples or from_both."
+        )
     if chosen.rows != "patches":
         rows = np.asarray(rows)
         dim = known.anchors.shape[1]
         if rows.ndim != 2 or rows.shape[1] != dim:
             raise MixedEncodersError(
-                f"queries have the shape {rows.shape}, the known classes of {known.identity} have embeddings of "
-                f"{dim}; expected (b, {dim}) from the same encoder"
+                f"queries have the shape {rows.shape}, but embeddings of {known.identity} have {dim} numbers. "
+                f"Expected (b, {dim}) from the same encoder. Embed queries and known classes with one encoder."
             )
         check_directions(rows, "query")
     return judged_by(fitted(chosen, known), rows, chosen, len(known.names))
@@ -319,13 +326,16 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
     Raises
     ------
     InputError
-        For another method, for invalid rows, and for a single class if the method would be constant.
+        If the method needs more than cosines, a row is invalid, or the method is constant for a single class.
     """
     chosen = find_method(method)
     formula = chosen.settings.get("formula")
     if chosen.scorer != CosineScorer.fit or chosen.needs != "any":
         usable = [name for name, one in METHODS.items() if one.scorer == CosineScorer.fit and one.needs == "any"]
-        raise InputError(f"method {chosen.name!r} needs more than similarities; with these: {', '.join(usable)}")
+        raise InputError(
+            f"method {chosen.name!r} needs more than similarities. Expected a method that uses only similarities. "
+            f"Use one of: {', '.join(usable)}."
+        )
     given = array(rows, "similarities", "bk").astype(np.float64)
     return by_similarity(given if formula == "max_cosine" else given.clip(-1, 1), str(formula), temperature)
 
@@ -348,6 +358,6 @@ def _check_judgement(judgement: Any, method: Method, b: int, k: int) -> None:
         fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
         if not fits or not np.isfinite(value).all() or (name == "nearest" and not ((value >= 0) & (value < k)).all()):
             raise InputError(
-                f"method {method.name!r} returned {value!r:.60} as {name}; expected a Judgement with finite novelty "
-                f"({b},), nearest ({b},) from 0 to {k - 1} and similarity ({b}, {k})"
+                f"method {method.name!r} returned {value!r:.60} as {name}. Expected a Judgement with finite novelty "
+                f"({b},), nearest ({b},) from 0 to {k - 1} and similarity ({b}, {k}). Correct its scorer."
             )

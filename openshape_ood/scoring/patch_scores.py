@@ -84,9 +84,17 @@ def _classes(labels: Any, rows: int, classes: int) -> np.ndarray:
     most = check_count(classes, "classes", np.iinfo(np.int32).max, "the number of known classes")
     given = np.asarray(to_numpy(labels))
     if given.shape != (rows,):
-        raise InputError(f"labels have the shape {given.shape} for a memory bank of {rows} tokens; expected ({rows},)")
+        raise InputError(
+            f"labels have the shape {given.shape} for a memory bank of {rows} tokens. Expected ({rows},). "
+            "Give one label per token."
+        )
     if given.dtype.kind not in "iu":
-        raise InputError(f"labels are of type {given.dtype}; expected whole numbers from 0 to {most - 1}")
+        raise InputError(
+            f"labels are of type {given.dtype}. Expected whole numbers from 0 to {most - 1}. Convert them to int."
+        )
     if given.min() < 0 or given.max() >= most:
-        raise InputError(f"labels go from {given.min()} to {given.max()}; expected 0 to {most - 1}, the classes")
+        raise InputError(
+            f"labels go from {given.min()} to {given.max()}. Expected 0 to {most - 1}, for {most} classes. "
+            "Correct labels or classes."
+        )
     return given.astype(np.int64)

@@ -28,7 +28,8 @@ class Judgement:
     nearest : (b,) int64
         Nearest class, an index into the names of the known classes.
     similarity : (b, k) float64
-        Cosine with each class. For patches: fraction of the patches nearest to it. For a comparator: its similarity.
+        Cosine with each class. For patches: fraction of the patches that vote for the class. For a comparator: the
+        similarity that it computes.
     """
 
     novelty: np.ndarray
@@ -39,9 +40,9 @@ class Judgement:
 class Scorer(Protocol):
     """Method fitted to known classes. It scores rows: embeddings (b, d) or patches (b, p, w).
 
-    The scikit-learn detector uses three optional methods. `left_out(known)` returns the novelty (m,) of each of the m
-    examples, by a fit without it. `extended(known)` returns a scorer with more examples of its classes. `beside(known)`
-    returns a scorer of other classes that shares the estimates from all examples, such as a covariance.
+    The scikit-learn detector uses three optional methods. `left_out(known)` returns the novelty (m,) of the m examples;
+    each is scored by a fit without this example. `extended(known)` returns a scorer with more examples of its classes.
+    `beside(known)` returns a scorer of other classes that shares the estimates from all examples, such as a covariance.
     """
 
     def judge(self, rows: np.ndarray) -> Judgement: ...
@@ -49,7 +50,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CosineScorer:
-    """Scorer by cosines of rows with one vector per class: its name, or without a name its mean example.
+    """Scorer by cosines of rows with one vector per class: the embedding of its name, else the mean of its examples.
 
     State: unit vectors `anchors` (k, d) for the similarity, `targets` (k, d) for the novelty, `negatives` (j, d).
     """
@@ -64,7 +65,10 @@ class CosineScorer:
     def fit(cls, known: KnownClasses, formula: str) -> CosineScorer:
         negatives = known.negatives
         if formula == "neglabel" and negatives is None:
-            raise InputError(f"the known classes of {known.identity} have no negative words; expected at least one")
+            raise InputError(
+                f"the known classes of {known.identity} have no negative words. Expected at least one. "
+                "Make them with KnownClasses.from_names(..., negatives=words)."
+            )
         targets = known.anchors if formula == "max_cosine" or known.text is None else known.text
         words = np.empty((0, targets.shape[1])) if negatives is None else negatives
         return cls(formula, known.anchors, targets, words, known.temperature or CLIP_TEMPERATURE)
@@ -91,7 +95,7 @@ def by_similarity(cosines: np.ndarray, formula: str, temperature: float) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class VimScorer:
-    """`fitted.vim` of unit rows. Logits are cosines with names, else with mean examples, divided by the temperature."""
+    """`fitted.vim` of unit rows. Logits are cosines with names (else class means), divided by the temperature."""
 
     anchors: np.ndarray
     targets: np.ndarray
@@ -100,7 +104,7 @@ class VimScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses) -> VimScorer:
-        """Fit with half as many principal directions as dimensions, or as examples. The paper uses 1,000 of 2,048."""
+        """Fit with half as many principal directions as dimensions or examples. The paper uses 1,000 for 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
         temperature = known.temperature or CLIP_TEMPERATURE
         logits = cosine(examples, targets) / temperature
@@ -127,7 +131,10 @@ class VoteScorer:
     @classmethod
     def fit(cls, known: KnownClasses) -> VoteScorer:
         if known.patches is None:
-            raise InputError(f"the known classes of {known.identity} have no patches; expected some of example shapes")
+            raise InputError(
+                f"the known classes of {known.identity} have no patches. Expected patches of example shapes. "
+                "Make them with KnownClasses.from_examples(..., patches='tokens')."
+            )
         return cls(known.patches, len(known.names))
 
     def judge(self, rows: np.ndarray) -> Judgement:
@@ -156,16 +163,19 @@ class FusionScorer:
     def fit(cls, known: KnownClasses, how: Literal["ranks", "p values"]) -> FusionScorer:
         examples = unit_examples(known)
         if known.text is None or known.labels is None:
-            raise InputError(f"the known classes of {known.identity} are examples only; expected names too")
-        own_name = 1 - np.einsum("md,md->m", examples, known.text[known.labels])
-        own_prototype = _left_out_of_mean(examples, known.labels)
-        return cls(how, known.text, known.anchors, np.unique(known.labels), own_name, own_prototype)
+            raise InputError(
+                f"the known classes of {known.identity} have no embeddings of names. Expected names and examples. "
+                "Make them with KnownClasses.from_both."
+            )
+        to_name = 1 - np.einsum("md,md->m", examples, known.text[known.labels])
+        to_prototype = _left_out_of_mean(examples, known.labels)
+        return cls(how, known.text, known.anchors, np.unique(known.labels), to_name, to_prototype)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
         fused = self._by_class(z)
         least = fused.min(axis=1)
-        # beyond all references, ranks and p-values are equal for every class; then the nearest name decides
+        # rows more novel than all examples have equal ranks and p-values for every class. Then the nearest name decides
         tied = np.where(fused <= least[:, None], cosine(z, self.text), -np.inf)
         return Judgement(least, tied.argmax(axis=1), cosine(z, self.anchors))
 

@@ -28,7 +28,7 @@ UNDERFLOW = -800.0
 
 
 def max_cosine_distance(cosines: Any) -> np.ndarray:
-    """1 - max_c z·t_c: distance to the best name. Works for one class too.
+    """1 - max_c z·t_c: distance to the best name. A single class is permitted.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0, groups: int = 1) -> np.ndarray:
-    """Fraction of the softmax that belongs to negative words. Works for one class.
+    """Fraction of the softmax that belongs to negative words. A single class is permitted.
 
     The words form groups. The fraction of a group G is N / (K + N), with K = sum_c exp(z·t_c / τ) and N the sum of
     exp(z·n_j / τ) over j in G. The result is the mean over the groups.
@@ -186,7 +186,7 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
     Raises
     ------
     InputError
-        Also if the numbers of queries differ, or there are more groups than words.
+        For invalid cosines, different numbers of queries, or more groups than words.
 
     References
     ----------
@@ -214,8 +214,8 @@ def _cosines(values: Any, what: str, axes: str = "bk") -> np.ndarray:
     given = array(values, what, axes).astype(np.float64)
     if given.size and max(-given.min(), given.max()) > 1 + ROUNDING:
         raise InputError(
-            f"{what} go from {given.min():.4g} to {given.max():.4g}; expected cosines of unit vectors, from -1 to 1. "
-            "For cosines with a logit scale, give temperature = 1 / scale"
+            f"{what} go from {given.min():.4g} to {given.max():.4g}. Expected cosines of unit vectors, from -1 to 1. "
+            "For cosines with a logit scale, divide by the scale and give temperature = 1 / scale."
         )
     return np.clip(given, -1, 1)
 
@@ -242,7 +242,7 @@ def _relative(table: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _runs(count: int, groups: int) -> list[tuple[int, int]]:
-    """Start and stop of each of `groups` runs of `count` items."""
+    """Start and stop indices of `groups` runs of nearly equal length that cover `count` items."""
     edges = [count * g // groups for g in range(groups + 1)]
     return list(itertools.pairwise(edges))
 
@@ -259,8 +259,8 @@ def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> n
 def negative_words(text: Any = None) -> tuple[str, ...]:
     """Default negative words of NegLabel: everyday categories with two synonyms each, sorted.
 
-    They are the names and the first two other names of the categories of `openshape_ood.synthetic`, stored in a file.
-    If a text encoder is given, the words that it cannot embed (`TextEncoder.serves`) are left out.
+    A file stores the name of each category of `openshape_ood.synthetic` and its first two synonyms. If a text encoder
+    is given, words that it cannot embed (`TextEncoder.serves`) are removed.
 
     Examples
     --------

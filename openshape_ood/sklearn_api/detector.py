@@ -45,11 +45,11 @@ from openshape_ood.sklearn_api.learning import (
 class NoveltyDetector(OutlierMixin, BaseEstimator):
     """Novelty detector for embeddings.
 
-    The threshold is calibrated on the training examples. Each is scored by a fit without it; methods that fit all
-    examples together leave out a twentieth at a time. With enough examples for the coverage (19 for 0.95), the
-    threshold is conformal. With fewer, it is the largest novelty, which keeps n / (n + 1) of the known shapes. A class
-    with a single example is not used for the threshold, unless every class has a single example. The coverage holds for
-    shapes from the same source as the examples.
+    The threshold is calibrated on the training examples. Each example is scored by a fit without it; methods that fit
+    all examples together use 20-fold cross-validation. With enough examples for the coverage (19 for 0.95), the
+    threshold is conformal. With fewer examples, it is the largest of the n novelties, which keeps n / (n + 1) of the
+    known shapes. A class with a single example is not used for the threshold, unless every class has a single example.
+    The coverage holds for shapes from the same source as the examples.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         A key of `openshape_ood.scoring.METHODS` that needs no names, or a custom `Method`. The novelty is the same as
         from `score_novelty`.
     k : int
-        Rank of the neighbor. Only "knn" and "knn_euclidean", given by name, use it.
+        Rank of the neighbor whose distance is the novelty. Used only if `method` is "knn" or "knn_euclidean".
     coverage : float
         Fraction of known shapes that `predict` keeps.
 
@@ -111,9 +111,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         """Add classes or examples. Earlier classes keep their thresholds.
 
         The first call is the same as `fit`. New classes get their own threshold if they have enough examples for the
-        coverage, else the largest existing threshold. Neighbors are ranked only among the classes of one call.
-        Mahalanobis distances keep the covariance of `fit`. New examples of an existing class are added to its examples
-        or change its mean, but not its threshold. The errors are as in `fit`; after an error the detector is unchanged.
+        coverage, else the largest existing threshold. Nearest neighbors are searched separately among the classes of
+        each call. Mahalanobis distances keep the covariance of `fit`. New examples of an existing class are added to
+        its examples or change its mean, but do not change its threshold. The errors are as in `fit`; after an error the
+        detector is unchanged.
         """
         if not hasattr(self, "_parts"):
             return self.fit(X, y)
@@ -159,8 +160,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def classify(self, X: Any) -> np.ndarray:  # noqa: N803
         """Label (b,) of the nearest class, or the novel label if `predict` returns -1.
 
-        The novel label is "novel" if labels are names, and -1 if they are numbers. The nearest class is the one with
-        the nearest prototype, or for methods of neighbors the one with the nearest example, also for k > 1.
+        The novel label is "novel" if labels are names, and -1 if they are numbers. The nearest class has the nearest
+        prototype. For methods that use neighbors, it has the nearest example, even if k > 1.
         """
         judged = self._judged(self._queries(X))
         margins = self._margins(judged)
@@ -172,8 +173,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def score(self, X: Any, y: Any) -> float:  # noqa: N803
         """Accuracy of `classify` for X (b, d) and labels y (b,). A label that is no known class counts as novel.
 
-        `GridSearchCV` maximizes it by default. The default folds follow the order of the rows. Give
-        `cv=StratifiedKFold()`, or folds whose test rows include novel classes.
+        `GridSearchCV` maximizes this accuracy by default. Its default folds are consecutive rows, so they may contain
+        one class only. Give `cv=StratifiedKFold()`, or folds whose test rows include novel classes.
         """
         predicted = self.classify(X)
         expected = np.asarray(column_or_1d(to_numpy(y)))
@@ -226,12 +227,12 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         if identity is not None and fitted_on is None:
             raise MixedEncodersError(
                 f"the detector {path} does not state its encoder. Expected {identity}. Set its identity before saving, "
-                "or load it without identity"
+                "or load it without identity."
             )
         if identity is not None and fitted_on is not None and not fitted_on.fits(identity):
             raise MixedEncodersError(
                 f"the detector {path} was fitted on embeddings of {fitted_on}. Expected {identity}, because embeddings "
-                "of different encoders cannot be compared. Use one encoder for both"
+                "of different encoders cannot be compared. Use one encoder for both."
             )
         return detector
 

@@ -43,9 +43,9 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     paths; or a stack of clouds (b, n, 3|6). Put a single shape into a list, because the rows of a single cloud would
     count as samples.
 
-    Child processes with limits of time and memory read the files, if there are several. An unusable file raises an
-    error with its name. `n_jobs` of scikit-learn starts new processes (loky). After `transform`, a process that
-    `multiprocessing` forks hangs if torch uses two threads.
+    Several files are read in child processes, with limits of time and memory. An unusable file raises an error with its
+    name. `n_jobs` of scikit-learn is safe, because it starts new processes (loky). Do not fork with `multiprocessing`
+    after `transform`: the forked process hangs if torch uses two or more threads.
 
     Nothing is learned from data. Each process loads the encoder on first use; a pickle does not contain it. A search
     over parameters of a detector embeds the shapes again for each value, unless the pipeline has a cache:

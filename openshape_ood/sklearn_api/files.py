@@ -18,12 +18,12 @@ from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer
 from openshape_ood.sklearn_api.learning import FittedPart
 from openshape_ood.storage import loaded_arrays, save_arrays
 
-# scorers whose state consists of arrays and numbers
 KINDS: dict[str, tuple[type, Any]] = {
     "names": (str, np.str_),
     "integers": (int, np.int64),
     "numbers": (float, np.float64),
 }
+# scorers whose state consists of arrays and numbers
 KEPT_SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (PrototypeScorer, NeighborScorer, GaussianScorer)}
 
 
@@ -86,8 +86,8 @@ def scorer_state(scorer: Any, method: Any) -> tuple[str, dict[str, Any], dict[st
     kind = type(scorer).__name__
     if KEPT_SCORERS.get(kind) is not type(scorer) or not isinstance(method, str):
         raise InputError(
-            f"a detector with {method!r} cannot be saved. Expected a state of arrays and numbers, as of distances to "
-            "examples. Save the embeddings and fit again, or use another method."
+            f"a detector with {method!r} cannot be saved. Expected a method whose state is arrays and numbers, such as "
+            "'prototype_distance'. Use such a method, or save the embeddings and fit again."
         )
     values = {f.name: getattr(scorer, f.name) for f in fields(scorer)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -97,7 +97,7 @@ def scorer_state(scorer: Any, method: Any) -> tuple[str, dict[str, Any], dict[st
 def restored_scorer(
     kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], k: int, width: int
 ) -> Any:
-    """Scorer with a saved state. Raises `ValueError` if the state does not fit k classes and d dimensions."""
+    """Scorer with a saved state. Raises `ValueError` if it does not fit k classes and embeddings (b, width)."""
     m = len(arrays.get("labels", ()))
     shapes = {
         "PrototypeScorer": {"means": (k, width), "counts": (k,), "classes": (k,), "anchors": (k, width)},

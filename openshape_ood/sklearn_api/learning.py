@@ -18,10 +18,10 @@ from openshape_ood.scoring import Method
 from openshape_ood.scoring.example_scorers import Novelty, folds_left_out
 from openshape_ood.scoring.methods import judged_by
 
-# novel label among names and among numbers; class name of `fit` without y
+# label of novel rows if labels are names, or numbers; name of the only class if `fit` gets no y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
 
-# much larger than the rounding error of a distance, so that a duplicate of the example at the threshold is known
+# added to a threshold; exceeds the rounding error of a distance, so a duplicate of the most novel example is known
 SLACK = 1e-12
 
 
@@ -29,7 +29,7 @@ SLACK = 1e-12
 class FittedPart:
     """Classes of one call of `fit` or `partial_fit`: indices into `classes_`, scorer and threshold.
 
-    `known` has the examples, if the scorer needs all examples when more are added.
+    `known` has the examples, if the scorer must be fitted again on all examples when some are added; else None.
     """
 
     classes: np.ndarray
@@ -67,7 +67,10 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
 
 
 def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
-    """Novelty of the examples, each by a fit without it. Classes with a single example are left out, if possible."""
+    """Novelty of each example, from a fit without this example.
+
+    Examples that are alone in their class are skipped, unless all examples are alone.
+    """
     labels = known.labeled_examples()[1]
 
     def fit(rest: KnownClasses) -> Novelty:
@@ -80,6 +83,9 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
 
 
 def learned_threshold(novelty: np.ndarray, coverage: float) -> Threshold:
-    """Conformal threshold if there are enough examples for the coverage, else the largest novelty and its coverage."""
+    """Conformal threshold if there are enough examples for the coverage, else the largest of the n novelties.
+
+    The largest novelty has the coverage n / (n + 1).
+    """
     threshold = Threshold.from_novelty(novelty, coverage, source="examples, each left out in turn", few=True)
     return replace(threshold, value=threshold.value + SLACK * max(1, abs(threshold.value)))

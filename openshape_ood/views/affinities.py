@@ -1,4 +1,4 @@
-"""Affinities: similarity of each pixel of an image with each of k names, from any source."""
+"""Affinities: similarity of each pixel of an image with each of k names, from CLIP, masks or another method."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
-PIXEL = 56  # bytes of a pixel of an image and of its novelty map, copies included
+PIXEL = 56  # bytes per pixel of an image and its novelty map, with copies
 MASKS = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
 UNTOLD = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
 
@@ -40,7 +40,7 @@ class Affinities:
     Attributes
     ----------
     values : ndarray (k, h, w) float32
-        About -1 to 1, as relevancies; NaN means unknown.
+        About -1 to 1; NaN means unknown.
     names : tuple of k str
     provenance : Provenance
     rgb : ndarray (h, w, 3) uint8, optional
@@ -56,16 +56,19 @@ class Affinities:
         given, names = np.asarray(to_numpy(self.values)), tuple(clean_names(self.names))
         if given.dtype.kind not in "fbiu" or given.ndim != 3 or 0 in given.shape or len(given) != len(names):
             raise InputError(
-                f"affinities are {given.dtype} {given.shape} for {len(names)} names; expected numbers (k, h, w), one "
+                f"affinities are {given.dtype} {given.shape} for {len(names)} names. Expected numbers (k, h, w). Give "
+                "one "
                 "image a name"
             )
         values = given.astype(np.float32, copy=False)
         if np.isinf([np.nanmin(values), np.nanmax(values)] if not np.isnan(values).all() else [0]).any():
-            raise InputError("affinities hold infinity; expected finite numbers, or NaN where nothing is known")
+            raise InputError(
+                "affinities hold infinity. Expected finite numbers, or NaN where nothing is known. Replace it by NaN"
+            )
         picture, expected = self.rgb, (*values.shape[1:], 3)
         if picture is not None and (np.shape(picture) != expected or np.asarray(picture).dtype != np.uint8):
             raise InputError(
-                f"the image is {np.asarray(picture).dtype} {np.shape(picture)}; expected bytes {expected}, the size of "
+                f"the image is {np.asarray(picture).dtype} {np.shape(picture)}. Expected bytes {expected}, the size of "
                 "the affinities. For a View give np.rint(255 * view.rgb).astype(np.uint8)"
             )
         object.__setattr__(self, "values", values)
@@ -80,15 +83,17 @@ class Affinities:
         """
         given = np.asarray(to_numpy(masks))
         if given.dtype != bool:
-            raise InputError(f"masks are of type {given.dtype}; expected bool (k, h, w)")
+            raise InputError(
+                f"masks are of type {given.dtype}. Expected bool (k, h, w). Compare numbers with a threshold first"
+            )
         return cls(given.astype(np.float32), tuple(names), MASKS, rgb)
 
     def check_fits(self, view: View) -> None:
         """Raise `InputError` for a view of another size."""
         if self.values.shape[1:] != view.shape:
             raise InputError(
-                f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}; "
-                "expected equal sizes"
+                f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}. "
+                "Expected equal sizes. Make the affinities from this view"
             )
 
     def __len__(self) -> int:
@@ -108,9 +113,10 @@ class Affinities:
         known : sequence of str, optional
             Subset of the names. Default: all.
         method : str or Method
-            Other method of `score_novelty` on similarities: mcm, energy, entropy or margin.
+            Default: 1 minus the largest affinity. Alternatives: "mcm", "energy", "entropy" or "margin", as in
+            `score_novelty`.
         temperature : float
-            Temperature of these methods; differences of affinities are divided by it.
+            Temperature of the alternatives: affinities are divided by it.
 
         Returns
         -------
@@ -122,7 +128,7 @@ class Affinities:
         UnknownNameError
             For an unknown name or method.
         InputError
-            For a method that needs more than similarities, or more than one name.
+            For a method that cannot use affinities, and for one that needs several known names.
 
         Examples
         --------
@@ -162,9 +168,9 @@ class Affinities:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Records by name: largest affinity and its position, mean, and fraction of pixels above half the largest.
+        """One record per name: largest affinity, its pixel, mean, and fraction of pixels above half the largest.
 
-        For a name without known pixels: fraction 0, the rest None.
+        Without known pixels, the fraction is 0 and the other values are None.
         """
         records = []
         for name, values in zip(self.names, self.values, strict=True):
@@ -181,7 +187,7 @@ class Affinities:
         """Write an .npz file, whole or not at all. Raises `InputError` for another suffix, `FileError`."""
         given = given_path(path, "path")
         if given.suffix.lower() != ".npz":
-            raise InputError(f"path is {given}; expected an .npz file")
+            raise InputError(f"path is {given}. Expected an .npz file. Change the suffix")
         header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
         picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
         with saving(given, "the affinities") as file:
@@ -208,10 +214,12 @@ class Affinities:
         with loaded_npz(path, "masks", _made) as arrays:
             shapes = {name: one.shape for name, one in arrays.items()}
             if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
-                raise ValueError(f"its arrays are {shapes}; expected one array (h, w) a name, all of one size")
+                raise ValueError(
+                    f"its arrays are {shapes}. Expected one array (h, w) per name. Save arrays of one size"
+                )
             if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
                 raise ValueError(
-                    f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Save real-valued affinities with "
+                    f"{wrong[0]}. Expected bool, or whole numbers, 0 outside. Save real-valued affinities with "
                     "`Affinities(values, names).save`"
                 )
             values = np.empty((len(arrays), *next(iter(shapes.values()))), dtype=np.float32)
@@ -237,12 +245,13 @@ class Affinities:
         place, wanted = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
         if lacking := [name for name in wanted if name.casefold() not in place]:
             raise UnknownNameError(
-                f"there are no affinities to {lacking[0]!r}; expected one of {', '.join(self.names)}"
+                f"there are no affinities to {lacking[0]!r}. Expected one of {', '.join(self.names)}. Choose one, or "
+                "compute affinities to it"
             )
         return [place[name.casefold()] for name in wanted]
 
 
 def _made(arrays: dict[str, np.ndarray]) -> int:
-    """Bytes of affinities (k, h, w) as float32, and of the map of the h * w pixels."""
+    """Memory in bytes of affinities (k, h, w) as float32, and of their novelty map."""
     values = [one for one in arrays.values() if one.ndim > 1]
     return sum(4 * one.size for one in values) + PIXEL * max((math.prod(one.shape[-2:]) for one in values), default=0)

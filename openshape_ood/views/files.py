@@ -25,13 +25,13 @@ from openshape_ood.views.view import View, ViewWarning
 IMAGES = (".png", ".jpg", ".jpeg")
 SUFFIXES = (".npz", *IMAGES, ".pkl")
 MILLIMETERS = 1000.0  # per meter
-PIXEL = 80  # bytes of a view's pixel and its point, copies included
-PUBLISHED_PIXEL = 160  # with detection of the floor
-MAX_SIDE = 8192  # pixels, maximum size that a file may request
-MAX_TEXT, MAX_TEXTS = 1000, 500  # characters of a name in a file; number of names or questions
-OFF = 0.2  # maximum relative offset of a principal point from the center
-RAISED = 0.02  # meters, minimum height of a floor that is moved
-OVER = 0.5  # an image is upside down if the z component of its down axis (y of the camera) is above this
+PIXEL = 80  # bytes per pixel of a view, with its point and copies
+PUBLISHED_PIXEL = 160  # bytes per pixel if the floor is detected too
+MAX_SIDE = 8192  # pixels, maximum side of the image size that a file states
+MAX_TEXT, MAX_TEXTS = 1000, 500  # maximum characters of a name in a file, maximum number of names or questions
+OFF = 0.2  # maximum offset of a principal point from the image center, relative to half the side
+RAISED = 0.02  # meters; a floor within this distance of z = 0 is not moved
+OVER = 0.5  # an image is upside down if its down axis (the camera's y) has a larger z component in the world
 
 
 def load_view(
@@ -53,8 +53,7 @@ def load_view(
         "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and optionally "depth_scale";
         default: `camera.json` in the same folder.
     depth_scale : float, optional
-        Depth units per meter; overrides the JSON file. Default: whole numbers are millimeters, with a warning; others
-        are meters.
+        Depth units per meter; overrides the JSON file. Default: 1000 for whole numbers, with a warning, else 1.
 
     Returns
     -------
@@ -71,8 +70,9 @@ def load_view(
     Warns
     -----
     ViewWarning
-        If the principal point belongs to the image turned by a quarter; this is corrected. If the image is upside down;
-        this is not corrected. If the floor of a published scene file is moved to z = 0.
+        If the principal point belongs to the image rotated by 90 degrees, which is corrected. If the image is upside
+        down, which is not corrected. If the floor of a published scene file is moved to z = 0. If whole-number depth is
+        assumed to be in millimeters.
     """
     given = given_path(path, "path")
     if given.is_dir():
@@ -80,11 +80,16 @@ def load_view(
     scale = None if depth_scale is None else check_positive(depth_scale, "depth_scale")
     suffix = given.suffix.lower()
     if suffix not in SUFFIXES:
-        raise FileError(f"{given} has the suffix {suffix!r}; expected a view: {', '.join(SUFFIXES)}, or a folder")
+        raise FileError(
+            f"{given} has the suffix {suffix!r}. Expected a view: {', '.join(SUFFIXES)}, or a folder. Convert it first"
+        )
     if suffix not in IMAGES and (depth is not None or camera is not None):
-        raise InputError(f"depth and camera are in {given} already; leave them out, or give an image")
+        raise InputError(
+            f"{given} contains depth and camera, but depth= or camera= is given too. Expected these only "
+            "for an image. Leave them out"
+        )
     if not given.is_file():
-        raise FileError(f"{given}: there is no such file")
+        raise FileError(f"{given}: there is no such file. Expected a view. Check the path")
     try:
         if suffix in IMAGES:
             fields = _pair(given, depth, camera)
@@ -120,8 +125,8 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     ----------
     view : View
     path : str or Path
-        An .npz file, which is exact. Or a folder for `rgb.png`, `depth.png` and `camera.json`: color has 8 bits, depth
-        is in millimeters, or in coarser units if it exceeds 65 meters.
+        An .npz file stores exact values. A folder gets `rgb.png`, `depth.png` and `camera.json`: color is rounded to 8
+        bits, depth to millimeters, or to coarser units if it exceeds 65 meters.
 
     Returns
     -------
@@ -142,7 +147,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
             np.savez(file, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
         return given
     if given.suffix:
-        raise InputError(f"path is {os.fspath(path)}; expected an .npz file or a folder")
+        raise InputError(f"path is {os.fspath(path)}. Expected an .npz file or a folder. Change the suffix")
     farthest = float(np.nanmax(view.depth)) if view.seen.any() else 0.0
     scale = min(MILLIMETERS, 65_000 / max(farthest, 1e-6))
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
@@ -160,17 +165,20 @@ def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[
     """Arrays of a view, from the content of a published scene file. held: size of an untrusted file in bytes.
 
     If the file has `img_shape` (width, height), color and depth are resized to it by nearest pixels. The intrinsics
-    then belong to the stored or to the resized image: to the one whose center is nearer to their principal point.
+    belong to the stored or to the resized image. The image whose center is nearer to the principal point is assumed.
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
-        if not isinstance(scene[name], np.ndarray):  # nested lists may expand far beyond their size
-            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}; expected an array")
+        if not isinstance(scene[name], np.ndarray):  # nested lists may need far more memory than their file
+            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}. Expected an array. Save it as one")
     rgb, depth, pose = scene["rgb"], scene["depth"], scene["cam_extr"]
     intrinsics, (h, w) = np.array(scene["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
     if "img_shape" in scene:
         w, h = (side if isinstance(side, int) else 0 for side in scene["img_shape"])
         if not (0 < w <= MAX_SIDE and 0 < h <= MAX_SIDE):
-            raise CloudError(f"its img_shape is not a width and a height, whole numbers from 1 to {MAX_SIDE}")
+            raise CloudError(
+                f"its img_shape is {scene['img_shape']!r:.80}. Expected a width and a height from 1 to "
+                f"{MAX_SIDE}. Correct it"
+            )
     if held is not None:
         _check_memory(0, (h, w), PUBLISHED_PIXEL, held)
     if "img_shape" in scene:
@@ -192,20 +200,22 @@ def published_texts(scene: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(given: Any, what: str, count: int | None = None) -> tuple[str, ...]:
-    """Tuple of strings. Raises `CloudError` for other values, or another count."""
+    """`given` as a tuple of strings. Raises `CloudError` for other values, and for a number other than `count`."""
     texts = _listed(given, what)
     if not all(isinstance(one, str) and one.strip() and len(one) <= MAX_TEXT for one in texts):
-        raise CloudError(f"its {what!r} holds other values; expected texts of 1 to {MAX_TEXT} characters")
+        raise CloudError(f"its {what!r} holds other values. Expected texts of 1 to {MAX_TEXT} characters. Correct it")
     if count is not None and len(texts) != count:
-        raise CloudError(f"its {what!r} has an entry of {len(texts)} texts; expected target, relation, reference")
+        raise CloudError(
+            f"its {what!r} has an entry of {len(texts)} texts. Expected target, relation, reference. Correct it"
+        )
     return tuple(one.strip() for one in texts)
 
 
 def _listed(given: Any, what: str) -> Sequence[Any]:
     if not isinstance(given, list | tuple):
-        raise CloudError(f"its {what!r} is a {type(given).__name__}; expected a list")
+        raise CloudError(f"its {what!r} is a {type(given).__name__}. Expected a list. Save it as one")
     if len(given) > MAX_TEXTS:
-        raise CloudError(f"its {what!r} has {len(given):,} entries; expected at most {MAX_TEXTS}")
+        raise CloudError(f"its {what!r} has {len(given):,} entries. Expected at most {MAX_TEXTS}. Shorten it")
     return given
 
 
@@ -217,14 +227,18 @@ def on_floor(view: View) -> View:
     height = floor_height(points[kept], normals[kept]) if kept.any() else None
     if height is None or abs(height) < RAISED:
         return view
-    warnings.warn(f"{view.name}: its floor was at z = {height:.2f} m; moved to 0", ViewWarning, stacklevel=3)
+    warnings.warn(
+        f"{view.name}: its floor was at z = {height:.2f} m. Networks expect it at 0. It was moved to 0",
+        ViewWarning,
+        stacklevel=3,
+    )
     pose = view.pose.copy()
     pose[2, 3] -= height
     return replace(view, pose=pose)
 
 
 def _with_principal_point(view: View) -> View:
-    """View with cx and cy exchanged if they belong to the image turned by a quarter."""
+    """View with cx and cy exchanged if they belong to the image rotated by 90 degrees."""
     h, w = view.shape
     cx, cy = view.intrinsics[:2, 2] / [w / 2, h / 2]
     if not (cx > 1 + OFF and cy < 1 - OFF) and not (cx < 1 - OFF and cy > 1 + OFF):
@@ -233,8 +247,7 @@ def _with_principal_point(view: View) -> View:
     swapped[[0, 1], 2] = swapped[[1, 0], 2]
     warnings.warn(
         f"{view.name}: the principal point ({view.intrinsics[0, 2]:g}, {view.intrinsics[1, 2]:g}) fits an image "
-        f"{h} x {w}, but this one is {w} x {h}. cx and cy were exchanged. If this is wrong, give View(...) other "
-        "values",
+        f"{h} x {w}, but this one is {w} x {h}. cx and cy were exchanged. If this is wrong, correct the intrinsics",
         ViewWarning,
         stacklevel=3,
     )
@@ -249,8 +262,8 @@ def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
     if scale is None and depth.dtype.kind in "iu":
         scale = MILLIMETERS
         warnings.warn(
-            f"{name}: depth in whole numbers was taken as millimeters. If this is right, give depth_scale=1000 (units "
-            "per meter)",
+            f"{name}: depth in whole numbers has no unit. It was taken as millimeters. If this is right, give "
+            "depth_scale=1000 (units per meter)",
             ViewWarning,
             stacklevel=3,
         )
@@ -261,21 +274,25 @@ def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
 
 
 def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
-    """Color and depth as stored, without EXIF rotation, because the camera refers to the stored image."""
+    """Color, depth and camera from three files. The camera refers to the stored image, so EXIF rotation is ignored."""
     files = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
     files.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
     stated = json.loads(read_bounded(files[1]))
     if not isinstance(stated, dict):
-        raise CloudError(f"{files[1]} holds no object with intrinsics and pose")
+        raise CloudError(
+            f"{files[1]} holds a {type(stated).__name__}. Expected an object with intrinsics and pose. Correct it"
+        )
     if lacking := [name for name in ("intrinsics", "pose") if name not in stated]:
-        raise CloudError(f"{files[1]} has no {lacking[0]!r}; expected intrinsics, pose and optionally depth_scale")
+        raise CloudError(
+            f"{files[1]} has no {lacking[0]!r}. Expected intrinsics, pose and optionally depth_scale. Add it"
+        )
     intrinsics = stated["intrinsics"]
     if isinstance(intrinsics, dict):
         fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
     rgb, units = _image(path, "RGB", files[0]), _image(files[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
-        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
+        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}. Expected a gray image of 16 bits. Convert it")
     return {"rgb": rgb, "depth": units, "pose": stated["pose"]} | {
         "intrinsics": intrinsics,
         "depth_scale": stated.get("depth_scale"),
@@ -288,7 +305,7 @@ def _image(path: Path, mode: str | None, other: Path) -> np.ndarray:
 
 
 def _check_memory(given: int, shape: Sequence[int], each: int, held: int) -> None:
-    """Refuse a file of `held` bytes whose view needs far more memory. given: bytes of its arrays; each: of a pixel."""
+    """Raise an error if a file of `held` bytes needs far more memory. given: bytes of its arrays; each: per pixel."""
     sides = " x ".join(map(str, shape[::-1]))
     require_memory(given + each * math.prod(shape), held, f"a view of {sides} pixels", whole=True)
 

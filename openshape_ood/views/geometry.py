@@ -13,31 +13,33 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError
 
-BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # box of the published networks, in the published frame
+BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # box of the published networks, in their frame
 BOUNDS.flags.writeable = False
-STRIP = 1 << 18  # pixels per block of normals
-FARTHEST = 2.0**60  # maximum number of a layer
-SCALE = 0.6  # units of the published frame per meter
+STRIP = 1 << 18  # pixels per block in `image_normals`
+FARTHEST = 2.0**60  # maximum layer index, which must fit into 64 bits
+SCALE = 0.6  # units per meter in the frame of the published networks
 
 
 def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool = False) -> np.ndarray:
-    """`given` as finite float64 of a shape; the last row of (4, 4) must be 0, 0, 0, 1. Raises `InputError`.
+    """`given` as finite float64 of a shape; the last row of a (4, 4) must be 0, 0, 0, 1. Raises `InputError`.
 
-    infinite: also accept infinity, as for a box with an open side.
+    infinite: accept infinity too, for a box with an open side.
     """
     try:
         matrix = np.array(to_numpy(given), dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         matrix = np.empty(0)
     if matrix.shape != shape or np.isnan(matrix).any() or not (infinite or np.isfinite(matrix).all()):
-        raise InputError(f"{what} is {given!r:.80}; expected {shape} {'' if infinite else 'finite '}numbers")
+        raise InputError(
+            f"{what} is {given!r:.80}. Expected {shape} {'' if infinite else 'finite '}numbers. Correct it"
+        )
     if shape == (4, 4) and np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise InputError(f"{what} has {matrix[3].tolist()} as its last row; expected 0, 0, 0, 1")
+        raise InputError(f"{what} has {matrix[3].tolist()} as its last row. Expected 0, 0, 0, 1. Correct it")
     return matrix
 
 
 def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Points (h * w, 3) float64 in the camera's frame, row by row, of a depth image (h, w); NaN stays NaN.
+    """Points (h * w, 3) float64 in the camera's frame from a depth image (h, w), row by row. NaN depth gives NaN.
 
     >>> unproject(np.full((2, 2), 3.0), np.array([[1.5, 0, 0], [0, 1.5, 0], [0, 0, 1]]))[-1].tolist()
     [2.0, 2.0, 3.0]
@@ -70,7 +72,7 @@ def project(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> tup
 
 
 def looking(eye: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
-    """Pose (4, 4) of a level camera at `eye` (3,): `yaw` from +x to +y and `pitch` downwards, in radians."""
+    """Pose (4, 4) of a camera at `eye` (3,) without roll. `yaw`, from +x to +y, and `pitch`, downwards, in radians."""
     forward = np.array([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), -np.sin(pitch)])
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     pose = np.eye(4)
@@ -82,14 +84,14 @@ def looking(eye: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
 def in_bounds(points: np.ndarray, bounds: np.ndarray = BOUNDS) -> np.ndarray:
     """Mask (n,) of points (n, 3) in a box (2, 3), faces included.
 
-    Compared in the points' own precision, because -0.1 as float32 is below -0.1 as float64.
+    The faces are rounded to the precision of the points, because -0.1 as float32 is below -0.1 as float64.
     """
     low, high = np.asarray(bounds).astype(points.dtype)
     return ((points >= low) & (points <= high)).all(axis=-1)
 
 
 def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mask (n,) of points (n, 3) of the world that are in front of a camera and in its image (h, w), even if hidden."""
+    """Mask (n,) of world points (n, 3) that project into a camera's image (h, w), hidden points included."""
     pixels, depth = project(points, intrinsics, pose)
     return (depth > 0) & ((pixels >= 0) & (pixels < shape[::-1])).all(axis=1)
 
@@ -97,9 +99,10 @@ def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, sha
 def signed_distance(
     points: np.ndarray, depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, voxel: float
 ) -> np.ndarray:
-    """Signed distance (n,) float64 of points (n, 3) of the world to the surface of a depth image (h, w), along depth.
+    """Signed distance (n,) float64 of world points (n, 3) to the surface of a depth image (h, w), along the depth axis.
 
-    In units of five voxels. From 0 to 1: in front of the surface, seen empty. -1: far behind it, or unknown.
+    The unit is five voxels. Positive: in front of the surface, seen empty, clipped to 1. Negative: behind it. -1: far
+    behind it, or unknown.
     """
     pixels, z = project(points, intrinsics, pose)
     with np.errstate(invalid="ignore"):
@@ -108,14 +111,14 @@ def signed_distance(
         column, row = np.where(shown[:, None], pixels, 0).astype(np.int64).T
         known = shown & (depth[row, column] > 0)
     gap = np.where(known, depth[row, column] - z, np.nan) / (5 * voxel)
-    return np.where(gap >= -1, np.minimum(gap, 1), -1.0)  # replaces NaN too
+    return np.where(gap >= -1, np.minimum(gap, 1), -1.0)  # NaN becomes -1 too
 
 
 def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
     """Matrix (4, 4) from the world to the frame of the published networks, with the box `BOUNDS`.
 
-    The world is turned about z until the camera looks along +x, moved until the camera is above x = -1.5, y = 0 with
-    the floor at z = 0, and scaled. Raises `InputError` for a camera that looks straight up or down.
+    The matrix turns the world about z so that the camera looks along +x, and scales it. The camera gets x = -1.5 and
+    y = 0; the floor stays at z = 0. Raises `InputError` for a camera that looks straight up or down.
 
     >>> pose = looking(np.array([4.0, 5.0, 1.5]), 2.0, 0.3)
     >>> moved(pose[:3, 3], published_frame(pose)).round(6).tolist()
@@ -124,7 +127,9 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
     ahead = pose[:2, 2]
     length = float(np.linalg.norm(ahead))
     if length < 0.02:
-        raise InputError("the camera looks straight up or down; expected a camera that looks across a room")
+        raise InputError(
+            "the camera looks straight up or down. Expected a camera that looks across a room. Give another view"
+        )
     c, s = scale * ahead / length
     matrix = np.array([[c, s, 0, 0], [-s, c, 0, 0], [0, 0, scale, 0], [0, 0, 0, 1.0]])
     matrix[:2, 3] = [-1.5, 0] - matrix[:2, :2] @ pose[:2, 3]
@@ -141,11 +146,11 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
         return None
     layer = 0.02
     start = heights.min()
-    # sorted layers instead of a histogram: a single pixel may lie 10^9 m away
+    # sorted layers instead of a histogram: a single pixel may be 10^9 m away
     layers, counts = np.unique(np.minimum((heights - start) / layer, FARTHEST).astype(np.int64), return_counts=True)
 
     def thick(places: np.ndarray) -> np.ndarray:
-        """Points of layers, each with its two neighbor layers."""
+        """Number of points in each layer and its two neighbor layers."""
         near = places[:, None] + np.arange(-1, 2)
         index = np.searchsorted(layers, near).clip(max=len(layers) - 1)
         return np.where(layers[index] == near, counts[index], 0).sum(axis=1)
@@ -156,7 +161,7 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
     if held.max() < 0.1 * len(points):
         return None
     first = places[held >= max(0.1 * len(points), 0.5 * held.max())][0]
-    # up to three layers higher, because a slightly inclined floor fills several
+    # the fullest of four layers, because a slightly inclined floor fills several
     peak = first + int(thick(first + np.arange(4)).argmax())
     inside = np.abs(heights - (start + (peak + 0.5) * layer)) <= 1.5 * layer
     return float(np.median(heights[inside])) if inside.any() else None

@@ -19,7 +19,7 @@ from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import checked_matrix, in_bounds
 from openshape_ood.views.view import View
 
-SPACING = 0.02  # meters, between points merged from several views
+SPACING = 0.02  # meters, side of the voxels that merge points of several views
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Lifted:
     scene : Scene
         n points in meters, z up, with color.
     affinities : ndarray (n, k) float32
-        NaN is unknown.
+        NaN means unknown.
     names : tuple of k str
     provenance : Provenance
         Origin of the affinities.
@@ -67,14 +67,14 @@ class Lifted:
         method, temperature
             As in `Affinities.novelty`.
         threshold : Threshold, optional
-            For `.is_novel` and `.regions()`. Regions can be proposals: `score_scene(lifted.scene, known,
-            proposals=...)`.
+            Threshold of the map, needed by `.is_novel` and `.regions()`. The map can be the `proposals` of
+            `score_scene(lifted.scene, known)`.
         smooth : int
-            First average affinities over each point and this number of nearest points.
+            Number of nearest points; affinities are first averaged over each point and these points. 0: no smoothing.
         objects : Proposals, optional
             Result of `find_objects(lifted.scene)`. Affinities are averaged over each object and plane. Then each name's
-            affinities are divided by its largest mean, which reduces its affinity to objects near the named one. The
-            divisor is at least the median of all names' largest means, because a name may not occur in the view.
+            affinities are divided by its largest mean. This reduces affinities of objects near the named object.
+            The divisor is at least the median divisor of all names, because a name may not occur in the view.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class Lifted:
         UnknownNameError, InputError
             As in `Affinities.novelty`; also for objects of another scan.
         MixedEncodersError
-            For a threshold of other affinities or another method.
+            For a threshold that belongs to other affinities or another method.
         """
         values = self.affinities
         if check_whole(smooth, "smooth", 0):
@@ -120,8 +120,8 @@ def lift(
     affinities : Affinities or sequence of Affinities
         Affinities of each view's pixels, to the same names.
     spacing : float, optional
-        Side in meters of the voxels in which points are averaged, also across views. Default: 0.02 for several views;
-        a single view keeps its pixels, row by row.
+        Points of all views are averaged in voxels with this side, in meters. Default: 0.02 for several views; a single
+        view keeps its pixels, row by row.
     bounds : array (2, 3), optional
         Lower and upper corner of the kept region, in the world.
 
@@ -140,19 +140,21 @@ def lift(
     listed = (affinities,) if isinstance(affinities, Affinities) else tuple(affinities)
     if not given or len(given) != len(listed):
         raise InputError(
-            f"there are {len(given)} views and {len(listed)} affinities; expected one for each, one at least"
+            f"there are {len(given)} views and {len(listed)} affinities. Expected equal numbers, and at least one. "
+            "Give affinities for each view"
         )
     names, provenance = listed[0].names, listed[0].provenance
     for view, one in zip(given, listed, strict=True):
         one.check_fits(view)
         if one.names != names:
             raise InputError(
-                f"{view.name} and {given[0].name} have affinities to different names; expected one order of names"
+                f"{view.name} and {given[0].name} have affinities to different names. Expected equal names. Select "
+                "them with Affinities.of(names)"
             )
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
     color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in zip(given, kept, strict=True)])
-    # column by column, so that with hundreds of names only the result is in memory
+    # a generator of columns, so that no copy of all names' affinities is in memory
     columns = (
         np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(listed, kept, strict=True)])
         for i in range(len(names))
@@ -163,7 +165,7 @@ def lift(
     voxels = voxelize(points, SPACING if spacing is None else check_positive(spacing, "spacing"))
 
     def joined(column: np.ndarray) -> np.ndarray:
-        """Mean (v,) over the points of each voxel that have a known value in `column` (n,)."""
+        """Mean (v,) of the known values in `column` (n,) over each voxel's points."""
         valid = np.isfinite(column)
         total, count = (np.bincount(voxels.inverse[valid], of, len(voxels)) for of in (column[valid], None))
         with np.errstate(invalid="ignore"):
@@ -175,27 +177,27 @@ def lift(
 
 
 def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
-    """Mask (h * w,) of each view's pixels with depth, within the bounds if given."""
+    """For each view, the mask (h * w,) of pixels with depth, within the bounds if given."""
     kept, names = [view.seen.reshape(-1) for view in views], ", ".join(view.name for view in views)
     if not any(mask.any() for mask in kept):
-        raise CloudError(f"{names}: no pixel has a depth, so that there is no visible point")
+        raise CloudError(f"{names}: no pixel has a depth. Expected at least one. Check the depth, or give another view")
     if bounds is None:
         return kept
     box = checked_matrix(bounds, "bounds", (2, 3), infinite=True)
     if not (box[0] < box[1]).all():
-        raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
+        raise InputError(f"bounds are {bounds!r}. Expected (2, 3). Give a low corner and a high one")
     inside = [mask & in_bounds(view.points, box) for view, mask in zip(views, kept, strict=True)]
     if not any(mask.any() for mask in inside):
         middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
         raise CloudError(
-            f"{names}: no point lies in {box.tolist()}. Expected bounds that contain points, which lie around "
-            f"{middle.round(2)}, in meters. Give other bounds"
+            f"{names}: no point lies in {box.tolist()}. Expected bounds in meters that contain points, whose "
+            f"mean is {middle.round(2)}. Give other bounds"
         )
     return inside
 
 
 def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
-    """Mean of known values (n, k) over each point and its `count` nearest points."""
+    """Mean of the known values (n, k) over each point and its `count` nearest points."""
     from scipy.spatial import KDTree
 
     neighbors = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
@@ -209,11 +211,14 @@ def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
-    """Affinities (n, k) averaged over objects, relative to each name's largest mean."""
+    """Affinities (n, k) averaged over objects and divided by each name's largest mean; see `Lifted.novelty`."""
     if objects.n != len(values):
-        raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
+        raise InputError(
+            f"the objects are of a scan of {objects.n} points, but this scene has {len(values)}. Expected equal "
+            "numbers. Find the objects in this scene"
+        )
     means_of, means = values.copy(), [np.full(values.shape[1], np.nan)]
-    # a point of two objects gets the value of the better object; objects precede layout
+    # a point of several sets gets the value of the best object, or of layout if it is in no object
     for rows in reversed([*objects.rows, *(plane.rows for plane in objects.layout)]):
         rows_of = values[rows]
         valid = np.isfinite(rows_of)

@@ -33,7 +33,7 @@ MARK = object()
 
 @dataclass(eq=False)
 class Record:
-    """Recorded call of a file, not executed: name, arguments, and state set afterwards."""
+    """Call in a file, recorded but not executed: name, arguments, and the state that is set afterwards."""
 
     name: str
     arguments: tuple[Any, ...]
@@ -42,7 +42,7 @@ class Record:
 
 @dataclass(frozen=True)
 class _Name:
-    """Name of a function or type in the file; never looked up."""
+    """Name of a function or type in a file. It is never imported."""
 
     name: str
 
@@ -59,7 +59,7 @@ class _Type:
     def build(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
             raise CloudError("it holds an array of a type that cannot be read")
-        if any(part is not None for part in state[2:5]):  # structured types
+        if any(part is not None for part in state[2:5]):  # a structured type
             raise CloudError("it holds an array that is not of plain numbers")
         self.order = state[1]
 
@@ -88,8 +88,8 @@ def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX
     ----------
     data : bytes
     records : collection of str
-        "module name" of further functions and types that the file may name. They are never looked up: a call gives a
-        `Record`. If given, arrays may hold strings, and the top-level value may be a `Record` instead of a dict.
+        Further functions and types, each as "module name", that the file may call. They are never imported: a call
+        gives a `Record`. If given, arrays may hold strings, and the top-level value may be a `Record`.
     max_steps : int
         Maximum number of instructions.
 
@@ -102,8 +102,8 @@ def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX
     memo: dict[int, Any] = {}
     for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
         if step >= max_steps:
-            raise CloudError(f"it has more than {max_steps:,} instructions; a scene file has a few hundred")
-        name, place = opcode.name, cast(int, argument)  # position of a memo value
+            raise CloudError(f"it has more than {max_steps:,} instructions. Expected a few hundred, as in a scene file")
+        name, place = opcode.name, cast(int, argument)  # position in the memo
         if name == "STOP":
             return _finished(stack.pop())
         if name in VALUES:
@@ -151,19 +151,21 @@ def _follow(name: str, argument: Any, stack: list[Any], records: Collection[str]
         else:
             raise CloudError("it changes something that is no array")
     else:
-        raise CloudError(f"it holds the instruction {name}, which no scene file needs; nothing of it was run")
+        raise CloudError(
+            f"it holds the instruction {name}. Expected instructions of scene files. Nothing of the file was run"
+        )
 
 
 def _named(name: str, records: Collection[str]) -> _Name:
     older = name.replace("numpy._core.", "numpy.core.", 1)
     if older not in ALLOWED and older not in records:
         shown = name[:80].replace(" ", ".")
-        raise CloudError(f"it names {shown!r}; expected only NumPy arrays. Nothing of the file was run")
+        raise CloudError(f"it names {shown!r}. Expected only NumPy arrays. Nothing of the file was run")
     return _Name(older)
 
 
 def _made(name: str, arguments: tuple[Any, ...], records: Collection[str]) -> Any:
-    """Value of a call of an allowed name."""
+    """Value that replaces a call of an allowed name."""
     if name in records:
         return Record(name, arguments)
     if name == TYPE:
@@ -194,12 +196,12 @@ def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
 
 
 def _finished(value: Any) -> Any:
-    """Top-level dict with finished arrays; a record is unchanged."""
+    """Top-level dict with arrays in place of `_Array` objects; a record is unchanged."""
     return value if isinstance(value, Record) else {key: plain(one) for key, one in _of(dict, value).items()}
 
 
 def plain(value: Any) -> Any:
-    """The finished array, None for an unfinished one; other values unchanged."""
+    """Array of an `_Array`, None if it was not filled; other values unchanged."""
     return value.values if isinstance(value, _Array) else value
 
 

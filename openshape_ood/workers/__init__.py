@@ -1,9 +1,9 @@
-"""Child processes for tasks: results in order, back-pressure, limits of memory and time.
+"""Child processes for tasks: ordered results, bounded buffers, limits of memory and time.
 
 `in_order` runs many tasks in parallel; `once` runs a single untrusted task. Children are separate programs, `python -m
-openshape_ood.workers`. `multiprocessing` is not used: a forked child does not survive torch's threads, and a spawned
-child first imports the parent's main module. Parent and child exchange messages over pipes: JSON with a length prefix,
-and arrays as bytes. Nothing is unpickled.
+openshape_ood.workers`. `multiprocessing` is not used: a forked child can hang if torch has started threads, and a
+spawned child first imports the parent's main module. Parent and child exchange messages over pipes: JSON with a length
+prefix, and arrays as bytes. Nothing is unpickled.
 
 A task is named "module:factory". The child calls `factory(**settings)` once, and gets a function for all tasks. This
 function maps a JSON argument to a JSON answer and arrays.
@@ -31,13 +31,13 @@ from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, fin
 __all__ = ["Done", "Limits", "Seal", "Work", "Worker", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
-HELD_BYTES = 256 * 2**20  # limit of buffered arrays; the next result in order is always accepted
+HELD_BYTES = 256 * 2**20  # maximum bytes of buffered arrays; the next result in order is always accepted
 KEPT_SECONDS = 10.0  # lifetime of idle processes after a call
 STARTS = 3  # attempts to start a process
 
 
 def default_workers() -> int:
-    """Number of available cores, minus one for the encoder, but 1 to `MOST_WORKERS`."""
+    """Number of available cores, minus one for the encoder; at least 1 and at most `MOST_WORKERS`."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(MOST_WORKERS, cores - 1))
@@ -59,8 +59,9 @@ def in_order(
     `limits` is replaced. workers=0 runs the tasks in this process, without limits and without protection from crashes.
     Closing the iterator, or an error or Ctrl-C inside the loop, ends the processes.
 
-    Arguments may be endless, because at most `ahead` are taken beyond the current one. Buffered arrays take at most
-    `HELD_BYTES`, plus the arrays of one task. Raises `OpenShapeError` during iteration if no process can be started.
+    At most `ahead` arguments beyond the current one are taken, so `arguments` may be endless. Buffered arrays take at
+    most `HELD_BYTES`, plus the arrays of one task. Raises `OpenShapeError` during iteration if no process can be
+    started.
 
     keep: True to let idle processes wait `KEPT_SECONDS` for another call with the same task and settings, which then
     starts faster.
@@ -89,8 +90,8 @@ def in_order(
 
 
 def _surroundings(task: str, settings: Mapping[str, Any], workers: int) -> tuple[Any, ...]:
-    """Key of the conditions under which an idle process may be used in place of a new one."""
-    about = os.fstat(2)  # standard error, to which its warnings go
+    """Key of the state that a child inherits. An idle process is used again only if this key is equal."""
+    about = os.fstat(2)  # standard error, where a child prints its warnings
     named = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("OPENSHAPE_OOD", "PYTHON"))))
     return task, json.dumps(settings), workers, os.getpid(), os.getcwd(), *sys.path, named, about.st_dev, about.st_ino
 
@@ -103,10 +104,10 @@ class _Job:
 
 
 class _Pool:
-    """Pool of threads. Each has one process with one task at a time, so that a crash belongs to one task."""
+    """Pool of threads. Each thread has one process with one task at a time, so a crash belongs to one task."""
 
     def __init__(self, task: str, settings: Mapping[str, Any], workers: int, limits: Callable[[Any], Limits]) -> None:
-        self._how = task, settings, os.getcwd()  # a replacement resolves relative paths in the same folder
+        self._how = task, settings, os.getcwd()  # a replaced process resolves relative paths in the same folder
         self._most, self._limits = workers, limits
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -116,7 +117,7 @@ class _Pool:
         self._held: dict[int, int] = {}  # bytes of buffered arrays, by index
         self._turn = 0
         self._unfinished = 0  # number of unfinished tasks
-        # at exit, an open iterator would otherwise be closed when threads can no longer end
+        # at exit of the interpreter, an open iterator is closed too late: threads can no longer end then
         atexit.register(self.close)
 
     def submit(self, index: int, argument: Any) -> _Job:
@@ -188,7 +189,7 @@ class _Pool:
         self._end(worker)
 
     def _begun(self, job: _Job, limits: Limits, worker: Worker | None) -> Worker:
-        """Worker that has started a job. A worker that ends before is replaced."""
+        """Start a job and return its worker. A worker that ends before the start is replaced."""
         trouble: Exception | None = None
         for _ in range(STARTS):
             try:
@@ -206,7 +207,9 @@ class _Pool:
                 self._end(worker)
         message = f"no reading process can be started: {trouble or 'it ends at once'}"
         command = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
-        raise OpenShapeError(f"{message}. See the output of {command}. Or read in this process, with workers=0")
+        raise OpenShapeError(
+            f"{message}. Expected this command to succeed: {command}. Run it to see the error, or read with workers=0."
+        )
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:
@@ -247,7 +250,7 @@ class _Idle:
 
     def _end(self, pool: _Pool) -> None:
         with self._lock:
-            if self._held is None or self._held[1] is not pool:  # taken meanwhile
+            if self._held is None or self._held[1] is not pool:  # another call has taken the pool
                 return
             self._held = None
         pool.close()

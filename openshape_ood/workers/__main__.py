@@ -1,4 +1,4 @@
-"""Child process: runs tasks from the standard input until this is closed."""
+"""Child process: reads tasks from the standard input and runs them, until the input is closed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ except ImportError:  # Windows, where only the wall-clock limit applies
     resource = None  # type: ignore[assignment]
 
 SLACK = {"RLIMIT_CPU": 0, "RLIMIT_AS": 32 * 2**20}
-PARENT_DEATH = 1  # PR_SET_PDEATHSIG: signal to a process when its starting thread ends
+PARENT_DEATH = 1  # PR_SET_PDEATHSIG: signal to a process when the thread that started it ends
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Budget:
         used = resource.getrusage(resource.RUSAGE_SELF)
         self._allow("RLIMIT_CPU", used.ru_utime + used.ru_stime, cpu)
         if sys.platform == "linux":  # no limit of address space elsewhere
-            if used.ru_maxrss != self._held:  # otherwise the mapped memory has hardly changed
+            if used.ru_maxrss != self._held:  # an equal resident size means that the address space has hardly changed
                 self._held, self._space = used.ru_maxrss, _address_space()
             self._allow("RLIMIT_AS", self._space, memory)
 
@@ -77,7 +77,7 @@ class Budget:
 
 
 def seal(memory: int, seconds: int) -> None:
-    """Lifetime limits of an untrusted child, set before it loads a parser."""
+    """Set limits for the whole life of an untrusted child, before it loads a parser."""
     for name, value in {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0}.items():
         _set(name, value, for_ever=True)
 
@@ -102,7 +102,7 @@ def _set(name: str, value: int | None, for_ever: bool = False) -> None:
         value = hard
     elif hard != resource.RLIM_INFINITY:
         value = min(value, hard)
-    with contextlib.suppress(ValueError, OSError):  # platforms that know only the name of the limit
+    with contextlib.suppress(ValueError, OSError):  # some platforms define the limit but cannot set it
         resource.setrlimit(number, (value, value if for_ever else hard))
 
 

@@ -33,7 +33,7 @@ WATCH_SECONDS = 0.05
 PIPE_BYTES = 2**20  # holds a large part of a cloud, to reduce context switches
 TYPES: Final = ("<f8", "<f4")  # types of arrays
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-# environment variables passed to a sealed child, which has no tokens or passwords
+# a sealed child gets only these environment variables, so it gets no tokens or passwords
 PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -56,7 +56,7 @@ class Done:
 
 
 def find(task: str) -> Callable[..., Work]:
-    """Factory with the name "module:factory"."""
+    """Import the factory named "module:factory"."""
     module, _, name = task.partition(":")
     return getattr(import_module(module), name)
 
@@ -66,7 +66,7 @@ def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
     try:
         answer, arrays = work()
     except Exception as error:
-        # lack of memory is no fault of the file, so it is reported in place of the error that it caused
+        # a MemoryError is reported in place of the error that it caused, because the file may be valid
         cause = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
         return Done(index, argument, error=cause)
     return Done(index, argument, answer, tuple(arrays))
@@ -74,7 +74,7 @@ def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
 
 @dataclass(frozen=True)
 class Seal:
-    """Settings of a child for untrusted input: no secrets in its environment, no writing of files, no standard error.
+    """Settings of a child for untrusted input, which has no secrets, no standard error and cannot write files.
 
     folder: working folder. memory: bytes of address space, on platforms with this limit. seconds: lifetime, wall clock.
     most: maximum bytes of arrays in its answer.
@@ -95,8 +95,8 @@ def once(
 ) -> Done:
     """Run one task in a sealed process. The caller must validate the answer.
 
-    begun: callback that receives the process, so that another thread can kill it. The error is a `WorkerError` if the
-    process ended, was killed, or sent a too large answer.
+    begun: callback that receives the process, so that another thread can kill it. The error of the result is a
+    `WorkerError` if the process ended, was killed, or sent a too large answer.
     """
 
     def work() -> Answer:
@@ -128,7 +128,7 @@ class Worker:
         package = str(Path(openshape_ood.__file__).resolve().parent.parent)
         if seal:
             env = {key: os.environ[key] for key in PASSED if key in os.environ} | ONE_THREAD | {"PYTHONPATH": package}
-        else:  # with the import paths of this process
+        else:  # the child has the import paths of this process
             path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
             env = ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join([*path, package])}
         self._process = subprocess.Popen(  # noqa: S603  (our own module)
@@ -175,7 +175,10 @@ class Worker:
             raise EOFError from error
 
     def answer(self, seconds: float | None = None, enter: Callable[[int], None] = lambda size: None) -> Answer:
-        """Answer of the task. Raises its error, or the reason of a missing answer. enter: waits for buffer space."""
+        """Answer of the task. Raises the error of the task, or the reason why there is no answer.
+
+        seconds: time limit. enter: callback that gets the size of the arrays in bytes, and waits for buffer space.
+        """
         try:
             with self.within(seconds):
                 reply = receive(self._out)
@@ -228,8 +231,8 @@ class Worker:
         self.kill()
 
     def lost(self, error: Exception) -> Exception:
-        """End the process, and return the reason of a missing answer."""
-        code = self.close(0.2)  # waits shortly, because it may be about to exit with a meaningful status
+        """End the process, and return the reason why there is no answer."""
+        code = self.close(0.2)  # waits briefly, because the process may be about to exit with a meaningful status
         if self._late:
             return WorkerError(self._limits.too_late)
         if isinstance(error, MemoryError):
@@ -259,7 +262,7 @@ class Worker:
 
 
 class _Watch:
-    """One thread for all time limits, because a timer per task would take as long as reading a small file."""
+    """One thread for all time limits. A timer for each task would cost as much time as reading a small file."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

@@ -401,7 +401,7 @@ def all_can_be_read(visitor: Visitor, scans: list[Path]) -> None:
     visitor.drop(*scans[1:])
     visitor.sees("#table", "3 files")
     visitor.page.get_by_role("button", name="Calibrate on your own shapes").click()
-    visitor.sees("#decision", "19 to 50 known shapes")
+    visitor.sees("#decision", "Drop 19 to 50 known shapes")
     visitor.sees_a_picture()
     assert unreadable(visitor) == []
     ends, title = (visitor.page.locator(f"#plot .{name}") for name in ("cbaxis text", "cbtitle text"))
@@ -447,7 +447,7 @@ def hostile(folder: Path) -> dict[str, tuple[Path, str]]:
         "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "a decompression bomb"),
         "a zip bomb.3mf": (
             lambda path: hostile_uploads.zip_bomb(path, 500),
-            "has the suffix .3mf; expected one of .ply .obj",
+            "has the suffix .3mf. Expected one of .ply .obj",
         ),
     }
     return {name: (function(folder / name), said) for name, (function, said) in make.items()}

@@ -31,7 +31,7 @@ class Work:
 
         def work() -> None:
             try:
-                with self._queue.place(visitor, seconds=10):
+                with self._queue.slot(visitor, seconds=10):
                     self.begun.append(visitor)
                     end.wait(10)
             except InputError:
@@ -103,11 +103,11 @@ def test_who_asks_too_often_is_told_at_once() -> None:
 def test_a_place_is_given_back_after_an_error_and_waiting_ends() -> None:
     turns, visitor = FairQueue(1), Visitor(HERE, "a")
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), turns.place(visitor):
+        with pytest.raises(ZeroDivisionError), turns.slot(visitor):
             raise ZeroDivisionError
-    with turns.place(visitor), pytest.raises(InputError, match="Try again in a minute"):
-        turns.place(Visitor(HERE, "b"), seconds=0.01).__enter__()
-    with turns.place(visitor, seconds=0.01):
+    with turns.slot(visitor), pytest.raises(InputError, match="Try again in a minute"):
+        turns.slot(Visitor(HERE, "b"), seconds=0.01).__enter__()
+    with turns.slot(visitor, seconds=0.01):
         pass
 
 

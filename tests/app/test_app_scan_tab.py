@@ -109,7 +109,7 @@ def test_objects_are_listed_with_size_and_verdict(pipelines: Pipelines, found: S
     assert [one.verdict for one in found.scene] == found.answers == ["novel", "known"]
     said, listed = texts.verdict(found), texts.table(found)
     assert "2 objects, 1 of them novel" in said and "7,000 points" in said and "<p>Thinned.</p>" in said
-    assert "held-out generated scans of chair, table (not of your own" in said and listed.count("data-place") == 2
+    assert "held-out generated scans of chair, table (not your own" in said and listed.count("data-place") == 2
     size = " × ".join(f"{side:.2f}" for side in found.scene.objects[0].box.size)
     assert f"<td>{size}</td>" in listed and "size, m" in listed
     assert "Nearest classes of object 1" in texts.bars(found)

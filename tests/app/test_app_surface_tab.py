@@ -93,7 +93,7 @@ def test_an_answer_that_is_no_cloud_is_refused(
 def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: GoodSurfaces, found: SurfaceVerdict) -> None:
     said = texts.surface(found)
     assert 'class="box novel"' in said and "Damaged: " in said and "<p>Thinned.</p>" in said
-    assert "0 of 6 good clouds are as novel or more" in said and "p = <b>0.143</b>" in said
+    assert "0 of 6 good clouds are at least as novel" in said and "p = <b>0.143</b>" in said
     assert f"{found.beyond:,} points are above" in said and f"{found.unseen:,} points have no score" in said
     assert f"Good up to {found.result.threshold.value:.3f}" in said and "6 good clouds" in said
     known = texts.surface(compare(SurfaceInput("other.ply", cloud(3)), good))

@@ -80,13 +80,13 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
 
 def test_other_suffixes_are_refused_unopened(tmp_path: Path) -> None:
     path = hostile_uploads.zip_bomb(tmp_path / "part.3mf", megabytes=1)
-    with pytest.raises(ShapeFileError, match=r"part\.3mf has the suffix \.3mf; expected one of \.ply \.obj"):
+    with pytest.raises(ShapeFileError, match=r"part\.3mf has the suffix \.3mf\. Expected one of \.ply \.obj"):
         read_shape(path)
 
 
 def test_too_many_bytes(tmp_path: Path, cloud: np.ndarray) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
-    with pytest.raises(ShapeFileError, match=r"lamp\.npy has more than"):
+    with pytest.raises(ShapeFileError, match=r"lamp\.npy is too large\. Expected at most"):
         read_shape(tmp_path / "lamp.npy", max_bytes=1000)
 
 
@@ -101,7 +101,7 @@ def test_a_reader_that_takes_too_long_is_killed(tmp_path: Path, cloud: np.ndarra
 @LINUX
 def test_a_reader_that_asks_for_too_much_memory(tmp_path: Path) -> None:
     np.save(tmp_path / "hall.npy", np.ones((3_000_000, 3)))  # 72 MB
-    with pytest.raises(ShapeFileError, match=r"“hall\.npy” needs more memory than the limit of 0\.244 GiB"):
+    with pytest.raises(ShapeFileError, match=r"“hall\.npy” needs too much memory\. Expected at most 0\.244 GiB"):
         read_shape(tmp_path / "hall.npy", memory=250 * 2**20)
 
 
@@ -155,7 +155,7 @@ def test_a_file_is_read_when_it_is_the_visitors_turn(
     np.save(tmp_path / "lamp.npy", cloud)
     monkeypatch.setattr(uploads, "_queue", FairQueue(1))
     greedy = [Visitor("10.0.0.7", "a")]
-    with uploads._queue.place(greedy[0]):
+    with uploads._queue.slot(greedy[0]):
         monkeypatch.setattr(uploads._queue, "_check", lambda visitor: greedy.append(visitor))
         monkeypatch.setattr(uploads._queue._changed, "wait_for", lambda *_: False)
         with pytest.raises(InputError, match="other visitors use all slots"):

@@ -139,7 +139,8 @@ def test_classes_that_cannot_be_generated_have_no_verdict(pipelines: Pipelines, 
         warnings.simplefilter("error")  # what is warned of is said on the page
         verdict = pipelines.score(chair.with_names("flux drive, robot arm"), "tiny")
     assert verdict.p_value is None and verdict.answer is None and verdict.threshold is None
-    assert "robot arm" in "".join(verdict.remarks)
+    said = " ".join(verdict.remarks)
+    assert "robot arm" in said and "Add examples of every class." in said and "known={" not in said
     assert verdict.map.provenance.method == "text" and "class names" in verdict.compared
     said = texts.verdict(verdict)
     assert "No verdict" in said and "no p-value" in said and "19 or more known shapes" in said
@@ -202,7 +203,9 @@ def test_drift_is_reported_with_the_shapes_to_label(pipelines: Pipelines, tmp_pa
     assert (
         "The known objects here differ from the calibration set." in said and "Label 30 of these shapes: &lt;" in said
     )
-    assert said.count(".npy") == 31 and "Give the known ones below" in said  # the shown one, and the drawn ones
+    assert (
+        said.count(".npy") == 31 and "Then drop the shapes that are known" in said
+    )  # the shown one, and the drawn ones
     record = json.loads(save_results(verdict, tmp_path)[1].read_text(encoding="utf-8"))
     assert record["drift"]["alarm"] is True and record["drift"]["kept"] is None
     assert "differ from" not in texts.verdict(
@@ -250,9 +253,9 @@ def test_auto_finds_the_axis_of_all_files_together(pipelines: Pipelines) -> None
     verdict = pipelines.score(session, "tiny", up="auto")
     assert verdict.axis is not None and verdict.axis.axis == "z"
     assert verdict.result.up == ("z",) * 12 + ("y",)  # what a file states goes before
-    assert verdict.map.up == "z" and "Up axis z is up: of 12 shapes" in texts.verdict(verdict)
+    assert verdict.map.up == "z" and "Detection of the up axis: z is up: " in texts.verdict(verdict)
     alone = pipelines.score(session.with_shapes(lying[:1]), "tiny", up="auto")
-    assert alone.result.up == ("y",) and "undecided: 1 shape does not tell" in texts.verdict(alone)
+    assert alone.result.up == ("y",) and "the up axis of 1 shape is undecided" in texts.verdict(alone)
 
 
 def test_the_axis_that_a_file_states_goes_before_the_assumed_one(pipelines: Pipelines, chair: Session) -> None:

@@ -544,7 +544,7 @@ def test_two_runs_at_once_share_a_fresh_cache(long_release: Path, tmp_path: Path
         (["--workers", "-1"], "--workers is -1; expected 0 or more"),
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (["--seeds", "1", "1"], "--seeds are 1 1; expected each once"),
-        (["--seeds", "-1"], "seed is -1; expected a whole number"),
+        (["--seeds", "-1"], "seed is -1. Expected a whole number"),
         (["--cache", "x", "--no-cache"], "--cache and --no-cache are given together"),
     ],
 )

@@ -152,7 +152,7 @@ def test_a_file_of_another_shape_is_refused(
     path = write(tmp_path, "odd.json", broken(reports, *keys, value=value))
     with pytest.raises(FileError, match=message) as error:
         read_run(path)
-    assert str(error.value).startswith(f"{path} is no report of a benchmark run: ")
+    assert str(error.value).startswith(f"{path} is not the report of a run: ")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null", '{"benchmark": "sr1"}', "[" * 100_000, "9" * 5000])

@@ -481,7 +481,7 @@ def scans(labels: list[int], **replaced: Any) -> Callable[[Path], Any]:
         (lambda root: write_h5(scans_path(root, "test"), data=np.zeros((1, 2048, 3))), "test_objectdataset.h5"),
         (lambda root: listing_path(root, "train").unlink(), "modelnet40_train.txt: No such file"),
         (lambda root: listing_path(root, "train").write_bytes(b"\xff\n"), "modelnet40_train.txt"),
-        (lambda root: sofa_path(root).unlink(), "lists 6 shapes, but 1 are not there: first .*sofa_0001.txt"),
+        (lambda root: sofa_path(root).unlink(), "lists 6 shapes, but 1 are missing: .*sofa_0001.txt"),
         (lambda root: write_modelnet(root, ["airplane_0001"]), "no objects of sr1's known classes"),
         (only_known, "no objects of sr1's novel classes"),
         (original(data=np.zeros((2, 10, 3)), label=np.array([0, 5])), "SR1_train.h5 has labels outside 0 to 4"),

@@ -51,7 +51,7 @@ def test_command_skips_what_is_there(
 ) -> None:
     (tmp_path / "root" / TOP).mkdir(parents=True)
     assert command(archive, tmp_path / "root") == 0
-    assert "there already, skipped" in capsys.readouterr().out
+    assert "skipped, because " in capsys.readouterr().out
     assert server.requests == []
 
 

@@ -143,7 +143,7 @@ def test_what_is_no_tar_ends_with_its_first_bytes(
     head: bytes, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
     server.content, server.behaviors = head + bytes(600_000), ["stall"]  # of which only the first half comes
-    assert "is no tar archive" in refusal(archive, tmp_path) and len(server.requests) == 1
+    assert "is not a tar archive" in refusal(archive, tmp_path) and len(server.requests) == 1
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from benchmarks.images import command, evaluation, training
+from benchmarks.images import command, training
 from benchmarks.images.encoders import new_network, of_network, photograph, read_system, save_system
 from benchmarks.images.evaluation import few_shot
 from benchmarks.images.generated import CORNERS, KNOWN, LABELS_FROM, generated
@@ -92,7 +92,7 @@ def test_lists_with_spaces_and_any_labels(tmp_path: Path) -> None:
         ("PACS/cat/two.png x\n", "line 1 is .*expected a path, a space and an integer label"),
         ("PACS/cat/two.png 1\n4\n", "line 2 is '4'"),
         ("../cat/two.png 1\n", "leaves the folder of the data"),
-        ("\n", "has no image that is there"),
+        ("\n", "lists no existing image"),
         ("PACS/cat/two.png 1\nPACS/cat/none.png 1\n", "1 of the 2 images .* are not there: .*none.png"),
     ],
 )
@@ -180,7 +180,6 @@ def test_folders_give_what_lists_of_the_same_images_give(
 ) -> None:
     monkeypatch.setattr(command, "find_encoder", pooled)
     both = ["--encoder", "mine", "--out", str(tmp_path), "--no-cache", "--quiet", "--draws", "0", "--device", "cpu"]
-    both += ["--no-pictures"]
     lists = ["--data-root", str(tree / "data"), "--lists", str(tree / "lists"), "--target", "Photo"]
     assert command.main([*both, *lists]) == 0
     unknown = [*CORNERS][KNOWN:]
@@ -221,8 +220,6 @@ def test_figures_are_those_of_an_independent_computation(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "find_encoder", pooled)
-    monkeypatch.setattr(evaluation, "COUNT", 1)
-    monkeypatch.setattr(evaluation, "PAIRS", 1)
     argv = ["--data-root", str(tree / "data"), "--lists", str(tree / "lists"), "--encoder", "mine", "--target", "Photo"]
     argv += ["--out", str(tmp_path), "--no-cache", "--quiet", "--draws", "0", "--device", "cpu"]
     argv += ["--base", str(tree / "lists" / "ImageNet" / "train.txt")]
@@ -230,7 +227,6 @@ def test_figures_are_those_of_an_independent_computation(
     out = capsys.readouterr().out
     assert "COUNTS DIFFER FROM THE PUBLISHED ONES: support 54 (published 3,450); known 18 (published 1,238)" in out
     report = json.loads((tmp_path / "resend-PACS_DG-Photo-mine.json").read_text())
-    assert (tmp_path / "resend-PACS_DG-Photo-mine.png").stat().st_size > 1000
     sides: dict[str, list[tuple[int, np.ndarray]]] = {"no_Photo": [], "Photo": []}
     for name, own in sides.items():
         for line in (tree / "lists" / "PACS_DG" / f"{name}.txt").read_text().splitlines():

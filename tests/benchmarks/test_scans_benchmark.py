@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.performance.scans import STAGES, made_up, main, measure, measure_scoring, scoring_table
+from benchmarks.performance.scans import STAGES, made_up, main, measure
 from openshape_ood.scenes import save_scene
 
 
@@ -23,12 +23,6 @@ def test_a_scan_is_measured(tmp_path: Path) -> None:
     assert found["points"] == 3000 and 100 < found["voxels"] < 1000
     assert tuple(found["seconds"]) == STAGES and sum(found["seconds"].values()) > 0
     assert found["peak_mib"]["all"] >= found["peak_mib"]["read"]
-
-
-def test_scoring_is_measured() -> None:
-    found = measure_scoring(3000, seed=0)
-    assert found["points"] == 3000 and found["objects"] >= 0 and found["seconds"] > 0
-    assert "3,000" in scoring_table([found])
 
 
 def test_a_run_prints_a_table_and_leaves_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

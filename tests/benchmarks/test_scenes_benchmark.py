@@ -76,16 +76,6 @@ def test_only_objects_of_enough_points_count() -> None:
     assert counted(Room(scene, ("none", "cup"), items, np.empty((0, 3)))) == [1]
 
 
-def test_the_same_scan_in_another_order_place_and_direction() -> None:
-    scene = Scene(np.random.RandomState(0).rand(20, 3))
-    for other, order in scenes.changed(scene).values():
-        points = other.points[np.argsort(order)]
-        assert np.allclose(
-            np.linalg.norm(points[:, None] - points, axis=2),
-            np.linalg.norm(scene.points[:, None] - scene.points, axis=2),
-        )
-
-
 def test_which_proposals_return() -> None:
     scene = Scene(np.random.RandomState(0).rand(20, 3))
     first, other = (find_objects(scene, regions=rows) for rows in ([np.arange(10), [15, 16]], [np.arange(8), [18, 19]]))
@@ -115,7 +105,6 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert set(figures) == {*WAYS, TRUE}
     assert figures[TRUE]["recall50"] == figures[TRUE]["precision25"] == 1
     assert figures["merge tree, all"]["recall25"] >= figures["merge tree"]["recall25"] > 0.3
-    assert all(row["same"] == 1 for row in report["again"])
     said = capsys.readouterr().out
     assert "free R50" in said and "one foreign object" in said
 

@@ -80,7 +80,7 @@ def test_the_best_is_the_best_on_average() -> None:
         (["--model", "tinny"], "unknown checkpoint 'tinny'"),
         (["--data-root", "nowhere"], "no folder nowhere"),
         (["--seeds", "1", "1"], "expected each once"),
-        (["--seeds", "-1"], "seed is -1; expected a whole number"),
+        (["--seeds", "-1"], "seed is -1. Expected a whole number"),
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (["--batch-size", "0"], "--batch-size is 0; expected 1 or more"),
         (["--draws", "0"], "--draws is 0; expected 1 or more"),

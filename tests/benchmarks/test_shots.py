@@ -125,7 +125,7 @@ def test_of_a_single_draw_the_interval_is_over_shapes() -> None:
     [
         (["--data-seeds", "1"], "--data-seeds are 1; expected two or more, each once"),
         (["--data-seeds", "1", "1"], "expected two or more, each once"),
-        (["--data-seeds", "0", "-1"], "seed is -1; expected a whole number"),
+        (["--data-seeds", "0", "-1"], "seed is -1. Expected a whole number"),
         (["--shots", "0"], "--shots is 0; expected 1 or more"),
         (["--shots", "9", "--name", "sr2"], "generates 4 examples of each class"),
         (["--data-root", "tests", "--data-seeds", "0", "1"], "expected --shots too"),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import made_up_spconv
 import pytest
 import torch
 
@@ -25,20 +24,9 @@ def test_a_room_is_about_as_large_as_asked() -> None:
 
 
 def test_what_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--voxels", "300", "--width", "2", "--network-voxels", "0", "--repeats", "1", "--out", str(tmp_path)]
+    small = ["--voxels", "300", "--width", "2", "--repeats", "1", "--out", str(tmp_path)]
     assert main(small) == 0
     found = json.loads(next(tmp_path.glob("sparse-*.json")).read_text())["convolution"]
     assert found["seconds"].keys() == {"ours", "bound", "plain"} and found["pairs_a_voxel"] > 1
     assert "forward and backward" in capsys.readouterr().out
     assert main([*small[:1], "0", *small[2:]]) == 1
-
-
-def test_two_backends_side_by_side(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made_up_spconv.install(monkeypatch)
-    small = ["--voxels", "300", "--width", "2", "--network-voxels", "300", "--repeats", "2", "--out", str(tmp_path)]
-    assert main([*small, "--model", "tiny-points", "--spconv"]) == 0
-    found = json.loads(next(tmp_path.glob("sparse-*.json")).read_text())["network"]
-    assert found["seconds"].keys() == {"torch", "spconv"} and found["ratio"]["median"] > 0 and found["apart"] < 1e-5
-    assert "torch / spconv" in capsys.readouterr().out

@@ -70,7 +70,7 @@ def test_what_was_embedded_before_an_error_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_dies_is_said(tmp_path: Path) -> None:
-    with pytest.raises(OpenShapeError, match=r"a reader process died.*--workers 0"):
+    with pytest.raises(OpenShapeError, match=r"a reader process ended.*--workers 0"):
         run((*SHAPES[:8], Deadly(9)), stores(tmp_path), workers=1)
 
 

@@ -234,7 +234,7 @@ def test_a_search_says_what_it_lacks(words: list[str], said: str, capsys: Any) -
 
 
 @pytest.mark.slow
-def test_two_questions_on_one_thing(tmp_path: Path) -> None:
+def test_dents_are_found(tmp_path: Path) -> None:
     small = ["--quiet", "--things", "1", "--tested", "2", "--good", "8", "--points", "20000", "--out", str(tmp_path)]
     assert dents.main(small) == 0
     path = next(tmp_path.glob("surfaces-dents-*.json"))
@@ -243,9 +243,6 @@ def test_two_questions_on_one_thing(tmp_path: Path) -> None:
     assert (nearest["by"], views["by"]) == ("nearest good point", "PCA of views")
     assert views["place AUROC"] > 0.9 and nearest["place AUROC"] > 0.8  # the views find the place better
     assert nearest["whole AUROC"] == 1 and nearest["dented, damaged"] == "2 of 2"
-    guitar = told["examples"][-1]
-    assert guitar["class"]["verdict"] == "novel" and guitar["surface"]["verdict"] == "damaged"
-    assert path.with_suffix(".png").is_file()
 
 
 def test_without_data_textures_are_generated(tmp_path: Path) -> None:

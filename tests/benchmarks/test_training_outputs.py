@@ -19,7 +19,7 @@ TABLES = {"train_traits": "scenes/proposals/traits.json", "sizes": "scenes/sizes
 def test_a_training_refuses_to_write_into_the_package(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     out = PACKAGE / "scenes" / "other" / "file"
     monkeypatch.setattr("sys.argv", [command, "--out", str(out)])
-    with pytest.raises(SystemExit, match="is inside the package; expected another place"):
+    with pytest.raises(SystemExit, match="is inside the package; expected another path"):
         importlib.import_module(f"benchmarks.training.{command}").main()
     assert not out.parent.exists()
 

@@ -76,7 +76,7 @@ def test_labels_of_a_file_and_names(store: Path, tmp_path: Path) -> None:
 
 
 def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openshape_ood.comparison.training.JUDGED_FROM", 2)
+    monkeypatch.setattr("openshape_ood.comparison.training.CHECKED_FROM", 2)
     monkeypatch.setattr("openshape_ood.comparison.training.COLLAPSED", 2.0)
     words = ("--steps", "2")
     done = run("comparator", "fit", "--embeddings", store, "--out", tmp_path / "mine", *words)
@@ -90,9 +90,9 @@ def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkey
         (("--exclude", "none.txt"), "none.txt"),
         (("--labels", "none.json"), "none.json"),
         (("--labels", "names.txt"), "no JSON"),
-        (("--labels", "all.txt"), "other values than strings"),
+        (("--labels", "all.txt"), "values that are not strings"),
         (("--exclude", "all.txt"), "all 5 base classes"),
-        (("--out", "names.txt"), "expected a folder"),
+        (("--out", "names.txt"), "Expected a writable folder"),
     ],
 )
 def test_what_cannot_be_used(store: Path, tmp_path: Path, words: tuple[str, str], said: str) -> None:

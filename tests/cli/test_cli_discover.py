@@ -53,11 +53,11 @@ def test_a_group_is_accepted_under_a_name(words: list[Any], folder: Path, tmp_pa
     out = tmp_path / "more.safetensors"
     done = run(*words, "--names", "car, guitar", "--accept", "1=a thing", "2=guitar", "--out", out)
     assert done.exit_code == 0, done.output
-    assert "which share of known shapes it keeps is unknown; calibrate on 19 or more: --calibrate" in done.stdout
+    assert "that it keeps is unknown; calibrate on 19 or more known shapes: --calibrate" in done.stdout
     assert "12 were novel, 0 are now" in done.stdout and "stability" in done.stdout
     known = KnownClasses.load(out)
     assert known.names == ("chair", "sofa", "a thing", "guitar") and np.bincount(known.labels).tolist() == [2, 2, 6, 6]
-    assert known.threshold is None and "calibrated without the accepted classes, and is not saved" in " ".join(
+    assert known.threshold is None and "calibrated without the accepted classes, so it is not saved" in " ".join(
         done.stdout.split()
     )
     again = run_json("score", folder / "s.npz", "--known-file", out, "--threshold", "0.8")
@@ -111,7 +111,7 @@ def test_files_that_are_gone_are_left_out_of_the_sheet(folder: Path, tmp_path: P
 
 def test_nothing_novel_is_no_error(words: list[Any], tmp_path: Path) -> None:
     none = run(*words[:-1], "9", "--sheet", tmp_path / "sheet.png")
-    assert "14 shapes: 0 novel, in 0 groups" in none.stdout and "there is no group with drawable shapes" in none.stderr
+    assert "14 shapes: 0 novel, in 0 groups" in none.stdout and "no group has shapes that can be drawn" in none.stderr
     few = run_json(*words, "--min-size", "13", "--grouping", "agglomerative")
     assert few["groups"] == [] and len(few["alone"]) == 12
 
@@ -136,7 +136,7 @@ def test_embeddings_of_another_model_have_groups_without_names(tmp_path: Path) -
     [
         (["--accept", "teapot"], "Expected GROUP=NAME, each group once"),
         (["--accept", "1=a", "1=b"], "each group once"),
-        (["--accept", "7=teapot"], "there is no group 7; expected a number from 1 to 2"),
+        (["--accept", "7=teapot"], "there is no group 7. Expected a number from 1 to 2"),
         (["--out", "x.safetensors"], "Give --accept GROUP=NAME"),
         (["--names", "gone.txt"], "gone.txt cannot be read"),
         (["--names", ","], "contains no name"),

@@ -47,7 +47,7 @@ def test_by_saved_classes(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> No
     by_files = run_json("localize", chair, "--examples", tmp_path / "examples", *QUICK)
     assert found == by_files
     result = run("localize", chair, SAVED, saved, "--known", "sofa", "--model", "tiny")
-    assert result.exit_code == 2 and "both sets by example" in result.stderr
+    assert result.exit_code == 2 and "embeddings of the same kinds" in result.stderr
     joined = run_json("localize", chair, SAVED, saved, "--known", "sofa", "--generated", "models", *QUICK)
     assert joined["classes"] == ["sofa", "chair"]
     KnownClasses.from_examples({"chair": paths}, tiny).save(saved)
@@ -156,7 +156,7 @@ def test_marks_of_calibration_shapes_keep_their_promise(chair: Path, tmp_path: P
     assert again["threshold"] == told["threshold"] and again["shapes"] == told["shapes"]
     several = " ".join(run("localize", chair, tmp_path / "held" / "0.npy", SAVED, saved).stdout.split())
     assert f"above {told['threshold']['value']:.3f}: at most 1 in 2 known, undamaged shapes" in several
-    assert "for maps: threshold" in run("known", "show", saved).stdout
+    assert "for points of maps: threshold" in run("known", "show", saved).stdout
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_json_may_stand_before_the_command(tmp_path: Path) -> None:
     assert before.exit_code == 0 and before.stdout == behind.stdout and before.stdout.startswith("{")
     assert run("--json", "checkpoints", "list").stdout.startswith("{")  # a command of a group, too
     alone = run("--json")
-    assert alone.exit_code == 2 and "--json needs a command" in alone.stderr
+    assert alone.exit_code == 2 and "--json was given without a command" in alone.stderr
 
 
 def test_where_no_terminal_is_a_line_comes_now_and_then(

@@ -107,7 +107,7 @@ def test_a_published_scene_is_viewed_with_its_own_names_and_questions(
             ["--names", "chair", "--known", "sofa"],
             "--known has 'sofa', which is not among --names. Expected one of chair",
         ),
-        (["--names", "chair", "--prompts", "a photo"], "expected a string with exactly one {}"),
+        (["--names", "chair", "--prompts", "a photo"], "Expected a string with exactly one {}"),
     ],
 )
 def test_wrong_usage(image: Path, model: list[str], words: list[str], told: str) -> None:

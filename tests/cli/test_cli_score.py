@@ -76,11 +76,11 @@ def test_without_a_threshold_tiny_is_calibrated_on_generated_scans(mixed: Path, 
         "coverage": pytest.approx(96 / 101),
         "n": 100,
         "source": "generated scans of chair, couch",
-        "promise": f"{kept} (not of your own shapes; calibrate on 19 or more known ones of yours)",
+        "promise": f"{kept} (not your own shapes; calibrate on 19 or more of your known shapes)",
     }
     assert found["shapes"][0]["p_value"] == pytest.approx(p_values([found["shapes"][0]["novelty"]], novelty)[0])
     line = run("score", mixed / "chair.npy", *words).stdout
-    assert f"{kept} (not of your own shapes; calibrate on 19 or more known ones of yours: --calibrate PATHS)" in line
+    assert f"{kept} (not your own shapes; calibrate on 19 or more of your known shapes: --calibrate PATHS)" in line
 
 
 def test_calibration_on_shapes_of_the_user(mixed: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
@@ -143,7 +143,7 @@ def test_a_threshold_is_saved_and_judges_later_runs(mixed: Path, tmp_path: Path)
     half = run_json(*words, "--threshold", kept, "--coverage", "0.5")["threshold"]  # of the same shapes
     assert half["value"] == pytest.approx(np.sort(Threshold.load(kept).scores)[4]) and half["coverage"] == 0.5
     most = run(*words, "--threshold", kept, "--coverage", "0.95")
-    assert most.exit_code == 2 and "9 promise at most 0.9" in most.stderr
+    assert most.exit_code == 2 and "a coverage up to 0.9." in most.stderr
     other = run(*words, "--threshold", kept, "--method", "energy")
     assert other.exit_code == 2 and "the threshold is for 'max_cosine'" in other.stderr
     lost = run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny", "--save-threshold", kept)
@@ -221,7 +221,7 @@ def test_stored_embeddings_are_examples_and_calibrate_too(
     assert by_stores["threshold"]["value"] == pytest.approx(by_files["threshold"]["value"], abs=1e-5)
     assert by_stores["shapes"][0]["novelty"] == pytest.approx(by_files["shapes"][0]["novelty"], abs=1e-5)
     again = run("embed", tmp_path / "mixed.npz", "--out", tmp_path / "x.npz", "--model", "tiny")
-    assert again.exit_code == 2 and "holds embeddings; expected shapes" in again.stderr
+    assert again.exit_code == 2 and "holds embeddings. Expected shapes" in again.stderr
 
 
 def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,12 +290,12 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
     [
         (["score", "chair.npy", "--model", "tiny"], "no known classes"),
         (["score", "chair.npy", "--known", "chair", ""], "known class 1 is ''"),
-        (["score", "chair.npy", *KNOWN, "--model", "tinny"], "did you mean 'tiny'"),
+        (["score", "chair.npy", *KNOWN, "--model", "tinny"], "Did you mean 'tiny'"),
         (["score", "chair.npy", *KNOWN, "--method", "knn"], "needs example shapes"),
-        (["score", "chair.npy", *KNOWN, "--method", "knm"], "did you mean 'knn'"),
+        (["score", "chair.npy", *KNOWN, "--method", "knm"], "Did you mean 'knn'"),
         (["score", "chair.npy", *KNOWN, "--up", "q"], "--up is 'q'"),
         (["score", "chair.npy", *KNOWN, "--out", "x.xlsx"], ".csv or .json"),
-        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
+        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "Expected an existing folder gone"),
         (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "Expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
         (
@@ -308,11 +308,11 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "a share above 0 and below 1"),
         (["score", ".", *KNOWN], "no shape files"),
         (["score", "a.ply", *KNOWN, "--known-up", "z"], "Expected shapes of --examples. "),
-        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
-        (["score", "--known=chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
+        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "All words after --known are its values"),
+        (["score", "--known=chair", "x.ply", "--model", "tiny"], "All words after --known are its values"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
-        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
+        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "Expected a .safetensors file"),
         (["nonsense"], 'Unknown command "nonsense"'),
     ],
 )
@@ -384,14 +384,14 @@ def test_up_auto_finds_the_axis_of_files_that_do_not_say_it(lying: Path) -> None
     told = score_novelty([row["file"] for row in clouds], ["chair", "sofa"], model="tiny", up="z").novelty
     assert [row["novelty"] for row in clouds] == pytest.approx(told.tolist())
     one = run("score", lying / "chair_0.npy", *KNOWN, "--threshold", "0.9", "--up", "auto")
-    assert "undecided: 1 shape does not tell" in one.stderr and "y is used" in one.stderr and "up auto" in one.stdout
+    assert "the up axis of 1 shape is undecided" in one.stderr and "y is used" in one.stderr and "up auto" in one.stdout
 
 
 def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_novel(lying: Path) -> None:
     quiet = run("score", lying, *KNOWN, "--threshold", "2").stderr
     assert quiet.count("note: 8 files do not state their up axis; y is used") == 1
     doubted = run("score", lying, *KNOWN, "--threshold", "0.5").stderr
-    assert "warning: read with y up, but z is up: of 8 shapes" in doubted and "Give --up z" in doubted
+    assert "warning: read with y up, but z is up: the known classes fit" in doubted and "Give --up z" in doubted
     assert "up axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
 
 

@@ -42,10 +42,10 @@ def test_labels_have_the_numbers_that_are_given(scan, tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ([], "--known names no class"),
+        ([], "--known is empty"),
         (["--known", "floor", "wall", "--ids", "1"], "--ids has 1 numbers for 2 classes"),
         (["--known", "chair", "--model", "tiny"], "tiny"),
-        (["--known", "floor", "--up", "z"], "A generated room is in meters, with z up"),
+        (["--known", "floor", "--up", "z"], "because a generated room is in meters with z up"),
     ],
 )
 def test_what_cannot_be_is_said(words, said):
@@ -76,7 +76,7 @@ def test_marks_from_known_scans(scan, tmp_path):
         in run(*words, "--threshold", tmp_path / "marks.json").stdout
     )
     for more, said in (
-        (["--calibrate", held[0]], "Give one of these two"),
+        (["--calibrate", held[0]], "Expected --false-points or --false-regions"),
         (["--calibrate", *held, "--false-points", "0.01"], "99 or more can"),
         (["--false-points", "0.01"], "Give --calibrate FILES"),
         (["--save-threshold", tmp_path / "x.json"], "--save-threshold was given, but there is no threshold"),

@@ -79,7 +79,7 @@ def test_notes_beside_images_and_a_threshold_from_two(tmp_path):
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
     assert "ignored text files among images" in said and "notes.txt" in said
-    assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Fit 19 or more" in said
+    assert "the threshold is from 2 surfaces and keeps 67 % of good surfaces. Expected 19 or more" in said
 
 
 def test_images_whose_names_differ_by_their_suffixes_have_maps_of_their_own(of_images, tmp_path):
@@ -111,7 +111,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "for a model of images" in said("score", model, of_images / "good", "--known", "chair")
     for words in (("--threshold", "0.3"), ("--calibrate-by", "folder")):
-        assert f"{words[0]} is an option of classification" in said("score", model, *words)
+        assert f"{words[0]} was given without known classes" in said("score", model, *words)
     assert "Expected files to score" in said("score", model)
     assert "holds no surface.safetensors. Expected" in said("score", tmp_path / "empty", of_images / "good")
     for words, told in (
@@ -250,7 +250,9 @@ def test_a_report_shows_the_worst_first_with_its_defects(of_images, tmp_path):
     words = ["--out", tmp_path / "found", "--report", tmp_path / "found" / "page.html", "--coverage", "0.9"]
     done = run("surface", "score", tmp_path / "model", tmp_path / "test", *words)
     assert done.exit_code == 1 and "keeps 90.5 % of" in done.stdout
-    assert "90 % of these thresholds keep between 78.4 % and 98.2 % of good surfaces" in " ".join(done.stdout.split())
+    assert "90 % of the thresholds would keep between 78.4 % and 98.2 % of good surfaces" in " ".join(
+        done.stdout.split()
+    )
     page = (tmp_path / "found" / "page.html").read_text()
     assert page.index("&lt;b&gt;hole.png") < page.index("good.png") and "<b>hole" not in page
     assert page.count("data:image/png;base64,") == 2 and "1 could not be used" in page

@@ -73,7 +73,7 @@ def test_clip_that_cannot_be_had(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     done = run("view", folder, *SMALL, "--names", "chair")
     words = " ".join(done.stderr.split())
     assert done.exit_code == 2 and words.endswith(
-        "--checkpoint FILE. Without CLIP: --masks FILE.npz or --affinities FILE.npz"
+        "--checkpoint FILE. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz"
     )
 
 
@@ -92,24 +92,24 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     relations = ["--locate", "lamp; behind; chair", "--relations", "semabs-vool"]
     for words, said in (
         ([folder, *masks, *relations], "semantic-abstraction.cs.columbia.edu"),
-        ([folder, *masks, "--locate", "lamp; behind; chair", "--relations", "small"], "has not learned relations"),
+        ([folder, *masks, "--locate", "lamp; behind; chair", "--relations", "small"], "was not trained on relations"),
         ([folder, *masks, "--locate", "lamp behind chair"], "Expected 'target; relation; reference'"),
         ([folder, *masks, "--locate", "lamp; beside; chair"], "unknown relation 'beside'; known: in, behind"),
-        ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'; expected one of chair, table, lamp"),
+        ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'. Expected one of chair, table, lamp"),
         ([folder, *masks, "--known", "sofa"], "there are no affinities to 'sofa'"),
         ([folder], "there are no class names"),
         ([folder, *masks, "--affinities", folder / "affinities.npz"], "Leave one out"),
         (["--masks", folder / "masks.npz"], "without an image. Expected FILE too"),
         (["--depth-scale", "1000"], "without an image. Expected FILE too"),
-        ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint of CLIP was given with --masks"),
+        ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint was given with --masks"),
         (
             [folder, *masks, "--preset", "paper", "--model", "ViT-B-16"],
-            "--preset, --model of CLIP was given with --masks",
+            "--preset, --model was given with --masks",
         ),
-        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint of CLIP was given without an image"),
+        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint was given without an image"),
         ([folder, *masks, "--relations", "small"], "was given without --locate"),
         (["--names", "quark"], "--names has no generated category"),
-        ([folder, "--masks", folder / "affinities.npz"], "expected one array (h, w) a name"),
+        ([folder, "--masks", folder / "affinities.npz"], "Expected one array (h, w) per name"),
         ([folder, "--masks", folder / "rgb.png"], "holds no masks, or is damaged"),
     ):
         done = run("view", *words, *SMALL)
@@ -166,6 +166,6 @@ def test_bad_input(folder: Path, made: RoomView) -> None:
     assert "Expected a floor at z = 0" in done(pose=away.tolist())
     (folder / "camera.json").write_text(json.dumps(camera))
     Image.fromarray(np.zeros_like(depth)).save(folder / "depth.png")
-    assert "lies in the box" in done() or "no visible point" in done()
+    assert "is in the box" in done() or "no pixel has a depth" in done()
     Image.fromarray(depth[::2]).save(folder / "depth.png")
     assert "the image is 96 x 72, the depth 96 x 36" in done()

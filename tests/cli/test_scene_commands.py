@@ -126,10 +126,10 @@ def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
     words = ["scene", scan, "--model", "tiny", "--proposals", "contact", "--json"]
     calibrate = ["--calibrate", crops / "held_out"]
     mapping = {name: loaded(crops / "examples" / name) for name in ("chair", "sofa")}
-    with pytest.warns(AxisWarning, match="6 known shapes do not state an up axis; z is assumed"):
+    with pytest.warns(AxisWarning, match=r"6 known shapes do not state an up axis\. Axis z is assumed"):
         result = score_scene(load_scene(scan), mapping, encoder=tiny, proposals="contact")
     for own, note, up in (
-        ([], "26 known shapes do not state an up axis; z is assumed", "z"),
+        ([], "26 known shapes do not state an up axis. Axis z is assumed", "z"),
         (["--up", "y"], "y is assumed", "y"),
         (["--known-up", "y"], "", "y"),
         (["--known-up", "z", "--up", "y"], "", "z"),
@@ -153,7 +153,7 @@ def test_crops_of_scans_are_z_up_unless_stated(scan, crops, tiny):
         "tiny",
     )
     assert on_page.threshold.value == pytest.approx(by_name["threshold"]["value"], abs=1e-4)
-    assert "20 known shapes do not state an up axis; z is assumed" in on_page.remarks[-1]
+    assert "20 known shapes do not state an up axis. Axis z is assumed" in on_page.remarks[-1]
 
 
 def test_known_up_without_known_shapes_is_refused(scan):
@@ -176,7 +176,7 @@ def test_a_threshold_of_shapes_with_another_axis_is_noticed(scan, crops, tmp_pat
         assert note in said if note else said == ""
     done = run("scene", scan, *NAMES, "--proposals", "contact")  # by generated shapes, which have y up
     assert done.stderr == ""
-    assert "held-out generated scans of chair, sofa (not of your own shapes; calibrate on 19 or more" in done.stdout
+    assert "held-out generated scans of chair, sofa (not your own shapes; calibrate on 19 or more" in done.stdout
 
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):

@@ -456,7 +456,9 @@ def test_the_registry_has_it_by_the_name_of_its_encoder(tmp_path: Path, monkeypa
     )
     kept = score_novelty(Embeddings(QUERIES, MINE), KNOWN.with_threshold(threshold))  # its method is the default then
     assert kept.provenance.method == "comparator" and kept.is_novel is not None
-    with pytest.raises(UnknownNameError, match=r"no comparator for 'other'; it has: .*own \(for mine\)"):
+    with pytest.raises(
+        UnknownNameError, match=r"no comparator for 'other'. Expected one of its rows: .*own \(for mine\)"
+    ):
         judge(QUERIES, replace(KNOWN, identity=OTHER), "comparator")
     with pytest.raises(InputError, match="needs example shapes"):
         find_method("comparator", "names")

@@ -94,7 +94,7 @@ def test_two_logits_say_same_less_different() -> None:
 
 @pytest.mark.parametrize("sizes", [{"dim": 0}, {"width": 30}, {"depth": 10**6}, {"outputs": 3}, {"heads": True}])
 def test_sizes_of_no_network(sizes: dict[str, int]) -> None:
-    with pytest.raises(InputError, match="expected"):
+    with pytest.raises(InputError, match="Expected"):
         RelationSizes(**{"dim": 8, **sizes})
 
 

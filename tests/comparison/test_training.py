@@ -125,7 +125,7 @@ def test_optimizers_and_losses_go_on_too(optimizer: Any, loss: Any, tmp_path: Pa
 
 
 def test_collapse_is_told_while_it_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "JUDGED_FROM", 5)
+    monkeypatch.setattr(training, "CHECKED_FROM", 5)
     stuck, events = replace(SMALL, negatives=20, rate=1e-9), list[Any]()
     told = pytest.warns(CollapseWarning, match=r"after 5 steps the balanced accuracy is 0\.5.*0\.1814.*0\.1905")
     with told as warned:

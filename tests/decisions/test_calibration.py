@@ -252,7 +252,7 @@ def test_too_few_calibration_scores(coverage: float, least: int) -> None:
     assert calibration_needed(coverage) == least
     conformal_threshold(np.zeros(least), coverage)
     if least > 1:
-        message = rf"^{least - 1} calibration scores cannot promise a coverage of {coverage}, {least} or more can"
+        message = rf"^{least - 1} calibration scores cannot promise a coverage of {coverage}\. {least} or more can\."
         with pytest.raises(InputError, match=message):
             conformal_threshold(np.zeros(least - 1), coverage)
         with pytest.raises(InputError, match=message):
@@ -272,12 +272,12 @@ def test_a_coverage_that_is_no_share(coverage: Any) -> None:
 @pytest.mark.parametrize(
     "scores, message",
     [
-        ([], "calibration scores are empty: .*at least one n"),
+        ([], "calibration scores are empty, .*at least one n"),
         ([1.0, math.nan] * 20, "row 1 of the calibration scores holds NaN or infinity"),
         ([1.0, math.inf] * 20, "row 1 of the calibration scores holds NaN or infinity"),
-        (np.zeros((20, 2)), r"calibration scores have the shape \(20, 2\); expected \(n,\)"),
+        (np.zeros((20, 2)), r"calibration scores have the shape \(20, 2\)\. Expected \(n,\)"),
         (1.0, r"calibration scores have the shape \(\)"),
-        (["a", "b"], "calibration scores are of type str; expected numbers"),
+        (["a", "b"], "calibration scores are of type str. Expected numbers"),
     ],
 )
 def test_calibration_scores_that_cannot_be_used(scores: Any, message: str) -> None:
@@ -292,7 +292,7 @@ def test_batches_that_cannot_be_used() -> None:
         p_values([0.5, math.nan], [1.0])
     with pytest.raises(InputError, match="row 1 of the p-values holds NaN"):
         benjamini_hochberg([0.5, math.nan])
-    with pytest.raises(InputError, match=r"p-values are from 0\.5 to 1\.5; expected 0 to 1"):
+    with pytest.raises(InputError, match=r"p-values are from 0\.5 to 1\.5\. Expected 0 to 1"):
         benjamini_hochberg([0.5, 1.5])
     with pytest.raises(InputError, match=r"tests is 0\. Expected at least one"):
         coverage_law(100, 0.95, 0)
@@ -308,9 +308,9 @@ def test_an_empty_batch_has_no_p_values_and_no_discoveries() -> None:
     "examples, labels, message",
     [
         ([[1.0]], [0], "there is 1 example. Expected 2 or more"),
-        (np.empty((0, 3)), [], r"shape is \(0, 3\); expected"),
-        ([1.0, 2.0], [0, 0], r"shape \(2,\); expected \(m, d\)"),
-        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 rows; expected \(3,\)"),
+        (np.empty((0, 3)), [], r"shape \(0, 3\)\. Expected"),
+        ([1.0, 2.0], [0, 0], r"shape \(2,\)\. Expected \(m, d\)"),
+        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 rows\. Expected \(3,\)"),
         (np.zeros((3, 2)), [[0], [1, 2], [3]], "labels are lists of different lengths"),
         ([[1.0], [math.nan]], [0, 1], "row 1 of the examples holds NaN"),
     ],
@@ -322,7 +322,7 @@ def test_examples_that_cannot_be_left_out(examples: Any, labels: Any, message: s
 
 @pytest.mark.parametrize("given", [np.zeros(2), np.array([math.nan]), 0.5])
 def test_a_score_that_gives_no_novelty(given: Any) -> None:
-    with pytest.raises(InputError, match=r"the score of example 0 is .*; expected one finite novelty"):
+    with pytest.raises(InputError, match=r"the score of example 0 is .* Expected one finite novelty"):
         leave_one_out(np.zeros((3, 2)), [0, 1, 2], lambda queries, examples, labels: given)
 
 

@@ -264,7 +264,7 @@ def test_the_share_called_novel_is_a_second_sign() -> None:
     found = batch_drift(tested, calibration, value=1.7, expected_novel=0.2, coverage=0.95)
     assert found.alarm is False and found.unexpected
     assert found.called_novel is not None and found.called_novel.of == 200
-    assert "are called novel, 20 % were expected. Either that many are novel" in found.describe()
+    assert "are called novel, 20 % were expected. Either the fraction of novel objects is different" in found.describe()
     assert batch_drift(tested, calibration, value=1.7, expected_novel=0.42).unexpected is False
     assert batch_drift(tested, calibration, value=1.7).unexpected is None
 

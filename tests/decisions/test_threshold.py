@@ -34,7 +34,7 @@ def test_it_is_the_conformal_one_with_its_count_and_coverage() -> None:
 def test_a_threshold_of_generated_shapes_says_so_and_what_would_be_better() -> None:
     found = Threshold.from_novelty(SCORES, source="generated scans of chair, sofa")
     kept = "keeps 95 % of 100 held-out generated scans of chair, sofa"
-    better = "not of your own shapes; calibrate on 19 or more known ones of yours"
+    better = "not your own shapes; calibrate on 19 or more of your known shapes"
     assert found.promise == found.as_json()["promise"] == f"{kept} ({better})"
     assert found.describe("--calibrate PATHS").endswith(f"{kept} ({better}: --calibrate PATHS)")
     assert str(found) == f"threshold {found.value:.3f} {kept} ({better}: calibration=)" and found.is_generated
@@ -45,7 +45,10 @@ def test_a_threshold_of_generated_shapes_says_so_and_what_would_be_better() -> N
     [
         (Threshold(0.5, 0.95), "keeps 95 % of known shapes like those used for calibration"),
         (Threshold.from_novelty(range(5), few=True), "keeps 83.3 % of known shapes like the 5 used for calibration"),
-        (Threshold(0.5, source="by eye"), "(by eye): which share of known shapes it keeps is unknown; calibrate on 19"),
+        (
+            Threshold(0.5, source="by eye"),
+            "(by eye): the share of known shapes that it keeps is unknown",
+        ),
     ],
 )
 def test_every_threshold_says_which_share_of_what_it_keeps(found: Threshold, words: str) -> None:
@@ -130,7 +133,7 @@ def test_novelty_that_is_none_is_neither_known_nor_novel(novelty: Any) -> None:
 
 @pytest.mark.parametrize("coverage", ["x", 0, 1.5, float("nan"), True])
 def test_a_coverage_is_a_share(coverage: Any) -> None:
-    with pytest.raises(InputError, match="expected a share between 0 and 1"):
+    with pytest.raises(InputError, match="Expected a share between 0 and 1"):
         Threshold(0.5, coverage)
 
 
@@ -163,6 +166,6 @@ def test_a_bare_number_with_a_second_limit_promises_nothing() -> None:
     made = Threshold(0.5, low=0.2)
     assert made.promise == "" and str(made) == "threshold 0.500, unsure from 0.200"
     assert made.describe().startswith(
-        "threshold 0.500, unsure from 0.200: which share of known shapes it keeps is unknown"
+        "threshold 0.500, unsure from 0.200: the share of known shapes that it keeps is unknown"
     )
     assert made.verdicts([0.1, 0.3, 0.6]) == ["known", "unsure", "novel"]

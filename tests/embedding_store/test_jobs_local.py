@@ -143,7 +143,7 @@ def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
         embed(items, out, TINY, engine="spark")
     with pytest.raises(InputError, match="precision"):
         embed(items, out, replace(TINY, precision="int8"))
-    with pytest.raises(WeightsError, match="no checkpoint file"):
+    with pytest.raises(WeightsError, match="there is no file"):
         embed(items, out, replace(TINY, checkpoint="nowhere.pt"))
 
 
@@ -245,9 +245,9 @@ def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: Shape
             return (np.ones((len(batch), 1), np.float32) for batch in batches)
 
     whole, clouds = replace(TINY, shard_rows=1000), [item for item in items if item.id.endswith(".npy")]
-    made = list(shards.embed_shards(Instant(), clouds * 41, whole, own_axes=False, seconds=1e9))
+    made = list(shards.embed_shards(Instant(), clouds * 41, whole, item_axes=False, seconds=1e9))
     assert [len(shard) for shard in made] == [64, 256, 8]
-    hasty = list(shards.embed_shards(Instant(), items, whole, own_axes=False, seconds=0))
+    hasty = list(shards.embed_shards(Instant(), items, whole, item_axes=False, seconds=0))
     assert [len(shard) for shard in hasty] == [17]  # the first is written whatever it took
 
 

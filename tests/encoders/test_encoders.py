@@ -195,13 +195,13 @@ def test_the_seed(tiny: ShapeEncoder, n: int) -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.0, "0", None, True])
 def test_wrong_seeds(tiny: ShapeEncoder, seed: Any) -> None:
-    with pytest.raises(InputError, match=r"seed is .*; expected a whole number from 0"):
+    with pytest.raises(InputError, match=r"seed is .*\. Expected a whole number from 0"):
         tiny.encode(cloud(), seed=seed)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, "3", None, True])
 def test_wrong_batch_sizes(tiny: ShapeEncoder, batch_size: Any) -> None:
-    with pytest.raises(InputError, match=r"batch_size is .*; expected a whole number from 1 up"):
+    with pytest.raises(InputError, match=r"batch_size is .*\. Expected a whole number from 1 up"):
         tiny.encode(cloud(), batch_size=batch_size)
 
 
@@ -408,7 +408,7 @@ def test_devices(device: Any) -> None:
 
 @pytest.mark.parametrize("device", ["gpu", "", "cpu:x", "cuda:99", "meta", 99, [], "vulkan"])
 def test_devices_that_are_not_there(device: Any) -> None:
-    with pytest.raises(InputError, match=r"device .* cannot be used here: "):
+    with pytest.raises(InputError, match=r"device .* cannot be used here \("):
         ShapeEncoder.from_pretrained("tiny", device=device)
 
 
@@ -457,12 +457,12 @@ def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(path.parent))
     encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=f"~/{path.name}", device="cpu")
     assert encoder.identity.sha256 == tiny.identity.sha256
-    with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
+    with pytest.raises(InputError, match=r"checkpoint is 5 .*Expected the path"):
         ShapeEncoder.from_pretrained("tiny", checkpoint=5)
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'; known: tiny, .*did you mean 'tiny'"):
+    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'.*one of tiny, .*Did you mean 'tiny'"):
         ShapeEncoder.from_pretrained("tinny")
     with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: auto, torch, triton, dgl"):
         ShapeEncoder.from_pretrained("tiny", sampler="fps")
@@ -560,7 +560,7 @@ def test_raw_averages_keep_the_length(tiny: ShapeEncoder, clouds: list[np.ndarra
 @pytest.mark.parametrize("num_samples", [0, -1, 1.5, True, "2"])
 def test_samplings_are_counted(tiny: ShapeEncoder, num_samples: Any) -> None:
     for encode in (tiny.encode, tiny.encode_with_spread):
-        with pytest.raises(InputError, match="expected a whole number from 1 up"):
+        with pytest.raises(InputError, match="Expected a whole number from 1 up"):
             encode(cloud(), num_samples=num_samples)
 
 

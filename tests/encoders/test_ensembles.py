@@ -151,7 +151,7 @@ def test_known_classes_of_one_member_or_another_ensemble_are_refused(both: Shape
     "name, message",
     [
         ("tiny+tiny", "'tiny[+]tiny' names an encoder twice"),
-        ("tiny+tinny-b", "'tinny-b' in 'tiny[+]tinny-b'.*did you mean 'tiny-b'"),
+        ("tiny+tinny-b", "'tinny-b' in 'tiny[+]tinny-b'.*Did you mean 'tiny-b'"),
         ("tiny+", "unknown checkpoint '' in 'tiny[+]'"),
         ("tiny-gray+tiny", "by different grays: 0.4 for tiny, 0.5 for tiny-gray. Expected one gray"),
     ],
@@ -197,5 +197,5 @@ def test_members_of_one_text_encoder_share_it_and_keep_their_own_words() -> None
 
 
 def test_an_unknown_name_says_so() -> None:
-    with pytest.raises(UnknownNameError, match="unknown checkpoint 'nix'; known: tiny"):
+    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'nix'\. Expected one of tiny"):
         find_checkpoint("nix")

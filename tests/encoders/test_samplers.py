@@ -47,5 +47,5 @@ def test_dgl_samples_only() -> None:
 
 
 def test_triton_where_it_does_not_run() -> None:
-    with pytest.raises(InputError, match="the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not 'cpu'"):
+    with pytest.raises(InputError, match=r"the sampler 'triton' does not run on 'cpu'\. Expected an NVIDIA GPU"):
         ShapeEncoder.from_pretrained("tiny", device="cpu", sampler="triton")

@@ -79,7 +79,7 @@ def test_names_are_cleaned() -> None:
     [
         ("chair", r"\['chair'\]"),
         ([], "no class names"),
-        (["chair", " _ "], r"name 1 is blank \(' _ '\)"),
+        (["chair", " _ "], "name 1 is ' _ ', which is blank"),
         (["chair", 3], "name 1 is 3"),
         (
             ["night_stand", "sofa", "Night  stand"],
@@ -87,7 +87,7 @@ def test_names_are_cleaned() -> None:
         ),
         ({"chair", "sofa"}, "names is a set"),
         (5, "names is a int"),
-        (["chair\ud800"], "not text"),
+        (["chair\ud800"], "surrogate"),
     ],
 )
 def test_names_that_cannot_be_used(names: Any, words: str) -> None:
@@ -427,7 +427,7 @@ def test_a_text_model_of_another_width_is_refused_before_it_is_downloaded(monkey
     ("model", "pretrained", "words"),
     [
         ("ViT-B-32", "metaclip_400m", "QuickGELU.*would be wrong.*'ViT-B-32-quickgelu'"),
-        ("ViT-B-32", "nobody", "for 'ViT-B-32' open_clip has: openai"),
+        ("ViT-B-32", "nobody", "For 'ViT-B-32' open_clip has: openai"),
         ("ViT-B-32", "openai", "QuickGELU.*would be wrong.*'ViT-B-32-quickgelu'"),
         ("ViT-L-14", "openai", "QuickGELU.*would be wrong.*'ViT-L-14-quickgelu'"),
         ("ViT-B-33", "openai", "which open_clip does not know"),
@@ -571,7 +571,7 @@ def test_a_checkpoint_at_home(
         "quick", checkpoint="~/whole.safetensors", registry="~/mini.toml", templates="", device="cpu"
     )
     np.testing.assert_array_equal(text.encode(["chair"]), clip(templates="", cache=False).encode(["chair"]))
-    with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
+    with pytest.raises(InputError, match=r"checkpoint is 5 .*Expected the path"):
         TextEncoder.from_pretrained("tiny", checkpoint=5)
 
 

@@ -24,7 +24,7 @@ IDENTITY = Identity("fake", "words", "f" * 64)
     [
         ([], "no known classes"),
         ((), "no known classes"),
-        ("chair", r"the string 'chair'; expected a list of names: \['chair'\]"),
+        ("chair", r"the string 'chair'. Expected a list of names. Give \['chair'\]"),
         (np.array("chair"), "the string 'chair'"),
         ([""], "known class 0 is ''"),
         (["chair", " \t\n"], "known class 1 is"),
@@ -326,11 +326,11 @@ def test_they_are_printed_in_a_line() -> None:
     [
         (np.full((2, 4), np.nan), ["a", "b"], IDENTITY, "row 0 of the embeddings holds NaN"),
         (np.zeros((2, 4)), ["a", "b"], IDENTITY, "row 0 is zero"),
-        ([["x"]], ["a"], IDENTITY, "expected numbers"),
+        ([["x"]], ["a"], IDENTITY, "Expected numbers"),
         ([[1.0], [1.0, 2.0]], ["a", "b"], IDENTITY, "rows of different lengths"),
-        (np.eye(2), ["a"], IDENTITY, "expected .2,., one each"),
+        (np.eye(2), ["a"], IDENTITY, "Expected .2,., one each"),
         (np.eye(2), ["a", None], IDENTITY, "several types"),
-        (np.eye(2), [1, 2], IDENTITY, "expected a name"),
+        (np.eye(2), [1, 2], IDENTITY, "Expected a name"),
         (np.eye(2), ["a", "b"], "tiny", "identity is 'tiny'"),
     ],
 )

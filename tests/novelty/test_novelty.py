@@ -175,7 +175,7 @@ def test_a_bank_of_names_and_examples_of_every_class_is_one_of_examples() -> Non
     "bank, method, message",
     [
         (lambda: KnownClasses.from_names(NAMES, words()), "neglabel", "needs known classes with negative words"),
-        (lambda: KnownClasses.from_names(NAMES, words()), "knn", "the known classes are names only"),
+        (lambda: KnownClasses.from_names(NAMES, words()), "knn", "The known classes are names only"),
         (
             lambda: KnownClasses.from_examples(EXAMPLES, FakeEncoder()),
             "vote_entropy",
@@ -186,7 +186,7 @@ def test_a_bank_of_names_and_examples_of_every_class_is_one_of_examples() -> Non
             "rank_fusion",
             "needs known classes with names and examples",
         ),
-        (lambda: KnownClasses.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "needs names and nothing else"),
+        (lambda: KnownClasses.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "needs names without examples"),
         (
             lambda: KnownClasses.from_both(NAMES, {"pole": POLE}, FakeEncoder(), words()),
             "knn",
@@ -321,16 +321,16 @@ def test_settings_reach_the_encoder() -> None:
         ),
         (POLE, {"chair": POLE, "sofa": None}, {"method": "knn"}, InputError, "needs examples of every class"),
         (POLE, {"chair": None, "sofa": None}, {"method": "knn"}, InputError, "needs example shapes"),
-        (POLE, EXAMPLES, {"method": "neglabel"}, InputError, "needs names and nothing else"),
-        (POLE, NAMES, {"method": "max_cosin"}, UnknownNameError, "did you mean 'max_cosine'"),
+        (POLE, EXAMPLES, {"method": "neglabel"}, InputError, "needs names without examples"),
+        (POLE, NAMES, {"method": "max_cosin"}, UnknownNameError, "id you mean 'max_cosine'"),
         (POLE, NAMES, {"method": 3}, UnknownNameError, "unknown method 3"),
-        (POLE, NAMES, {"encoder": "vitb32"}, InputError, "Give the name of a checkpoint as model="),
+        (POLE, NAMES, {"encoder": "vitb32"}, InputError, "the name of a checkpoint as model="),
         (POLE, NAMES, {"method": "nearest_distance"}, InputError, "needs example shapes"),
         (POLE, NAMES, {"up": "up"}, UnknownNameError, "up is 'up'"),
         (POLE, NAMES, {"up": ["y", "z"]}, InputError, "2 entries for 1 shapes"),
         (POLE, EXAMPLES, {"known_up": "w"}, UnknownNameError, "known_up is 'w'"),
         (POLE, EXAMPLES, {"up": ["y"]}, InputError, "known_up"),
-        (POLE, NAMES, {"model": "vitb3"}, UnknownNameError, "did you mean 'vitb32'"),
+        (POLE, NAMES, {"model": "vitb3"}, UnknownNameError, "id you mean 'vitb32'"),
         (POLE, NAMES, {"model": "vitb32"}, FileError, "tiny"),
     ],
 )
@@ -565,7 +565,7 @@ def test_ready_embeddings_do_not_tell_their_axis() -> None:
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"encoder": words()}, "encoder is .* which has no .*temperature. Expected an object"),
+        ({"encoder": words()}, "encoder is .* which has no .*temperature. Expected an encoder object"),
         ({"encoder": 5}, "encoder is 5, which has no identity and no dim"),
         ({"text": 5}, "text is 5, which has no identity and no encode"),
         ({"threshold": 0.5}, r"threshold is 0.5. Expected a Threshold. Give Threshold\(0.5\)"),

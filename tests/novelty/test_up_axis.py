@@ -74,14 +74,14 @@ def test_found_by_names_and_by_examples(
     assert (
         found.margin == pytest.approx(found.kept["z"] - max(found.kept["y"], found.kept["-y"])) and found.margin > 0.15
     )
-    assert str(found).startswith("z is up: of 21 shapes") and found.as_json()["axis"] == "z"
+    assert str(found).startswith("z is up: the known classes fit") and found.as_json()["axis"] == "z"
 
 
 def test_only_novel_shapes_are_not_forced(tiny: ShapeEncoder, by_name: KnownClasses, by_example: KnownClasses) -> None:
     novel = lying("lamp", "car", "guitar")
     for known in (by_name, by_example):
         found = find_up(novel, known, encoder=tiny)
-        assert found.axis is None and str(found).startswith("undecided: 21 shapes do not tell")
+        assert found.axis is None and str(found).startswith("the up axis of 21 shapes is undecided")
 
 
 def test_one_shape_does_not_tell_and_copies_are_one(tiny: ShapeEncoder, by_name: KnownClasses) -> None:
@@ -122,7 +122,7 @@ def test_score_novelty_finds_it(tiny: ShapeEncoder, furniture: list[np.ndarray])
 
 
 def test_undecided_is_y_and_says_so(tiny: ShapeEncoder) -> None:
-    with pytest.warns(AxisWarning, match="1 shape does not tell .* read with y up"):
+    with pytest.warns(AxisWarning, match="1 shape is undecided.* read with y up"):
         found = score_novelty(lying("chair")[:1], NAMES, encoder=tiny, up="auto")
     assert found.up == ("y",) and found.up_axis.axis is None
 

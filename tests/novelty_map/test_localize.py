@@ -300,7 +300,7 @@ def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: KnownClasses) 
 
 
 def test_what_patches_cannot_be_made_of(tiny: ShapeEncoder, bank: KnownClasses) -> None:
-    with pytest.raises(InputError, match="Expected an object"):
+    with pytest.raises(InputError, match="Expected an encoder object"):
         localize(EXAMPLES["chair"][0], EXAMPLES, encoder="tiny")
     with pytest.raises(UnknownNameError, match="unknown stage 'last'; known: "):
         KnownClasses.from_examples(EXAMPLES, tiny, patches="last")

@@ -161,7 +161,7 @@ def test_plot_draws_the_map() -> None:
 
 @pytest.mark.parametrize("size", ["a", 0, -1, 2.5, True])
 def test_a_region_has_a_whole_number_of_elements(size: Any) -> None:
-    with pytest.raises(InputError, match=r"min_size is .*; expected a whole number from 1 up"):
+    with pytest.raises(InputError, match=r"min_size is .*\. Expected a whole number from 1 up"):
         made(Elements("points", plate(100, 0)), np.ones(100)).regions(size)
 
 

@@ -101,10 +101,10 @@ def test_tensors_and_results_are_numbers_too():
 @pytest.mark.parametrize(
     "known, novel, message",
     [
-        ([], [1.0], r"known shapes are empty: the shape is \(0,\)"),
-        ([1.0], [], r"novel shapes are empty: the shape is \(0,\)"),
+        ([], [1.0], r"known shapes are empty, with the shape \(0,\)"),
+        ([1.0], [], r"novel shapes are empty, with the shape \(0,\)"),
         ([1.0], [np.nan, 1.0], "row 0 of the novelties of novel shapes holds NaN or infinity"),
-        (["a"], [1.0], "known shapes are of type str; expected numbers"),
+        (["a"], [1.0], "known shapes are of type str. Expected numbers"),
         (0.5, [1.0], r"have the shape \(\)"),
         ([[1.0]], [1.0], r"have the shape \(1, 1\)"),
     ],

@@ -63,7 +63,7 @@ def test_a_given_figure_is_drawn_on():
     [
         ({"novelty": [1.0]}, InputError, "1 novelties for 9"),
         ({"titles": ["a"]}, InputError, "1 titles for 9"),
-        ({"count": 0}, InputError, "count is 0; expected a whole number from 1"),
+        ({"count": 0}, InputError, "count is 0. Expected a whole number from 1"),
         ({"count": 2.0}, InputError, "count is 2.0"),
         ({"threshold": np.nan}, InputError, "NaN"),
         ({"up": "w"}, UnknownNameError, "up is 'w'"),

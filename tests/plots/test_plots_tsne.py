@@ -69,12 +69,12 @@ def test_very_many_classes_have_no_names():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((Z[0], ["chair"]), r"have the shape \(80,\); expected \(n, d\)"),
-        ((Z[:0], []), r"the shape is \(0, 80\); expected \(n, d\) with at least one n"),
+        ((Z[0], ["chair"]), r"have the shape \(80,\)\. Expected \(n, d\)"),
+        ((Z[:0], []), r"the shape \(0, 80\)\. Expected \(n, d\) with at least one n"),
         ((Z, LABELS[:3]), "3 labels for 45"),
         ((Z, "chair"), "labels are str"),
         ((np.full((2, 3), np.inf), ["a", "b"]), "row 0 of the embeddings holds NaN or infinity"),
-        (([["a"]], ["a"]), "are of type str; expected numbers"),
+        (([["a"]], ["a"]), "are of type str. Expected numbers"),
     ],
 )
 def test_what_does_not_fit_is_said(arguments, message):

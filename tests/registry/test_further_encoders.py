@@ -243,14 +243,17 @@ def test_a_row_like_another_takes_what_it_lacks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, words",
     [
-        ('[a]\nlike = "nobody"', "field 'like' is 'nobody'; expected the name of another row"),
+        ('[a]\nlike = "nobody"', "field 'like' is 'nobody'. Expected the name of another row"),
         ('[a]\nlike = "a"', "field 'like' is 'a'"),
         ("[a]\nlike = 5", "field 'like' is 5"),
         ('[a]\nlike = "b"\n[b]\nlike = "a"', "without a cycle"),
         ('[a]\nlike = "vitb32"\nlicence = "x"', "lacks the field 'source'"),
         ('[a]\nlike = "vitb32"\nsource = { file = "a" }', "lacks the field 'licence'"),
         ('[a]\nlike = "b"\n[b]', "[a] lacks the field"),
-        ('[a]\nlike = "uni3d-b"\nlicence = "x"\nsource = { file = "a" }\nsizes = { block = "odd" }', "known: gated"),
+        (
+            '[a]\nlike = "uni3d-b"\nlicence = "x"\nsource = { file = "a" }\nsizes = { block = "odd" }',
+            "one of gated",
+        ),
         ('[a]\nlike = "uni3d-b"\nlicence = "x"\nsource = { file = "a" }\nspec = { fewer = "odd" }', "'fewer' is 'odd'"),
         (
             '[a]\nlike = "tamm"\nlicence = "x"\nsource = { file = "a" }\nsizes = { projection = 0 }',

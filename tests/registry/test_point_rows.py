@@ -188,7 +188,7 @@ class Trap:
 
 def test_an_object_in_a_file_is_not_run(row: Row, tmp_path: Path) -> None:
     content = {**lightning_file("small", "finetune"), "callbacks": Trap(str(tmp_path / "ran"))}
-    with pytest.raises(WeightsError, match="would run code when read; no code was run"):
+    with pytest.raises(WeightsError, match=r"would run code when read\. No code was run"):
         load_network(row, write(content, tmp_path / "model.ckpt"))
     assert not (tmp_path / "ran").exists()
 
@@ -217,10 +217,10 @@ def test_a_file_that_people_fetch_is_kept_and_pinned(row: Row, tmp_path: Path) -
 @pytest.mark.parametrize(
     "change, said",
     [
-        (("0.1, input", "-1, input"), "'voxel' is -1.0; expected a positive"),
-        (("0.1, input", "11, input"), "'voxel' is 11.0; expected at most 10"),
-        (('"color"', '"colour"'), "field 'input' is 'colour'; known: ones, color"),
-        (("side = 3", "side = 4"), "'side' is 4; expected 3 or 5"),
+        (("0.1, input", "-1, input"), "'voxel' is -1.0. Expected a positive"),
+        (("0.1, input", "11, input"), "'voxel' is 11.0. Expected at most 10"),
+        (('"color"', '"colour"'), "field 'input' is 'colour'. Expected one of ones, color"),
+        (("side = 3", "side = 4"), "'side' is 4. Expected 3 or 5"),
         (("[4, 4, 6, 6, 6, 6, 4, 8]", "[4, 4]"), "'widths'"),
         (("outputs = 3", 'outputs = 0\nembedding = "final"'), "'outputs' is 0"),
         (("https://example.org", "http://example.org"), "field 'page'"),

@@ -40,7 +40,9 @@ SOURCES = {name: TABLE_2 for name, figures in OPENSHAPE.items() if any(figures)}
 SOURCES |= {name: "Uni3D README" for name, figures in UNI3D.items() if any(figures)} | dict.fromkeys(
     TAMM, "TAMM README"
 )
-SOURCES["tripletmix"] = "MM-Mixing abstract; its 61.9 on ScanObjectNN is of another file, trained on ShapeNet only"
+SOURCES["tripletmix"] = (
+    "MM-Mixing abstract; its 61.9 on ScanObjectNN is for another file, which was trained on ShapeNet only"
+)
 
 
 def test_every_encoder_is_in_the_list() -> None:

@@ -95,7 +95,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 def test_what_is_longer_than_any_checkpoint(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MOST_BYTES", 1000)
-    with pytest.raises(TransferError, match="more than 1,000 bytes"):
+    with pytest.raises(TransferError, match=r"too many bytes\. Expected at most 1,000"):
         fetch(address(tmp_path, f"{server.url}/storage/lab/sound"))
 
 

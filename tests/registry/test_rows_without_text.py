@@ -101,8 +101,8 @@ def test_an_ensemble_knows_names_only_if_all_members_do(registry: Path) -> None:
 @pytest.mark.parametrize(
     "row, message",
     [
-        (ROW.format(text="true"), r"\[mine.text\] is true; expected a table, or false"),
-        ('[mine]\nlike = "tiny-points"\nlicence = "MIT"\ntext = false\n', r"\[mine.text\] is a boolean; expected a"),
+        (ROW.format(text="true"), r"\[mine.text\] is true. Expected a table, or false"),
+        ('[mine]\nlike = "tiny-points"\nlicence = "MIT"\ntext = false\n', r"\[mine.text\] is a boolean. Expected a"),
     ],
 )
 def test_only_false_and_only_of_shapes(row: str, message: str, tmp_path: Path) -> None:

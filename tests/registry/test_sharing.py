@@ -143,8 +143,8 @@ def test_an_upload_without_hub_or_token_says_what_to_do(
 @pytest.mark.parametrize(
     "repo, error, words",
     [
-        ("lab/gone", "ServerError", "correct `repo` in the call"),
-        ("lab/no-revision", "ServerError", "correct `revision` in the call"),
+        ("lab/gone", "ServerError", "Correct `repo` in the call"),
+        ("lab/no-revision", "ServerError", "Correct `revision` in the call"),
         ("lab/sound", "FileError", "cannot read the set of known classes"),  # random bytes
     ],
 )
@@ -171,7 +171,7 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_the_registry_is_not_saved_again(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"the weights of 'tiny'\. That name is in the registry"):
+    with pytest.raises(InputError, match=r"the weights of the registered checkpoint 'tiny'"):
         ShapeEncoder.from_pretrained("tiny").save_pretrained(tmp_path)
 
 
@@ -181,7 +181,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"architecture": "os.system"}, "'architecture' is 'os.system'"),
     ({"text": "/etc/passwd"}, "text encoder belongs to '/etc/passwd'"),
     ({"text": ["tiny"]}, "no shape encoder, or a damaged one"),
-    ({"sha256": "2c8b0eb4d3ce90638c7a365bd330ed910da476fa7746beebf3eb3addf9c6a07f"}, "the weights of 'tiny'"),
+    ({"sha256": "2c8b0eb4d3ce90638c7a365bd330ed910da476fa7746beebf3eb3addf9c6a07f"}, "registered checkpoint 'tiny'"),
     ({"sha256": ""}, "which identify the weights"),
     ({"spec": {"count": 10**12}}, "count"),
     ({"name": None, "sizes": None}, "no shape encoder, or a damaged one"),

@@ -156,7 +156,7 @@ def test_half_precision_is_loaded_as_float32(tmp_path: Path, state: dict[str, Te
 def test_missing_keys(tmp_path: Path, state: dict[str, Tensor]) -> None:
     del state["cls_token"], state["sa.mlp_bns.0.num_batches_tracked"]
     message = refusal(saved(state, tmp_path))
-    assert "missing keys: cls_token, sa.mlp_bns.0.num_batches_tracked." in message
+    assert "missing keys: cls_token, sa.mlp_bns.0.num_batches_tracked)" in message
     assert "left-over" not in message
     assert "wrong shapes" not in message
 
@@ -196,7 +196,7 @@ def test_all_at_once() -> None:
 def test_the_file_of_another_encoder(tmp_path: Path, given: str, name: str) -> None:
     message = refusal(write_checkpoint(given, tmp_path / "model.pt", hollow), name)
     assert "missing keys: " in message
-    assert "Is it the checkpoint of another encoder?" in message
+    assert "Its sizes fit " in message and given in message
 
 
 class Hostile:
@@ -219,7 +219,7 @@ def test_a_pickle_that_would_run_code(tmp_path: Path, layout: str, suffix: str) 
     else:
         torch.save(content, path, _use_new_zipfile_serialization=layout == "torch")
     message = refusal(path)
-    assert "would run code when read; no code was run" in message
+    assert "would run code when read. No code was run" in message
     assert not trace.exists()
 
 

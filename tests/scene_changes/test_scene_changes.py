@@ -215,7 +215,7 @@ def test_cameras_tell_free_space_by_rays(pipeline: NoveltyPipeline) -> None:
         (place([SOFA]), place([SOFA]), {"control": "bonferroni"}, "control"),
         (place([SOFA]), place([SOFA], seed=1), {"pose": np.diag([2.0, 1, 1, 1])}, "rotation"),
         (place([SOFA]), Scene(place([SOFA], seed=1).points * 10), {}, "about 10 times as large"),
-        (place([SOFA]), "after.ply", {}, "expected a Scene"),
+        (place([SOFA]), "after.ply", {}, "Expected a Scene"),
     ],
     ids=["millimeters", "empty", "no rate", "rate", "voxel", "control", "pose", "ten times", "a path"],
 )

@@ -124,7 +124,7 @@ def test_questions_ask_once_a_group_the_larger_first() -> None:
         (lambda m: m.add(block(POLE), time=float("nan")), InputError, "finite number"),
         (lambda m: m.add(block(POLE) + 1e7), InputError, "from the start of the map"),
         (lambda m: m.name(7, "plate"), InputError, "no object 7"),
-        (lambda m: m.name(1, " "), ClassNamesError, "expected a name"),
+        (lambda m: m.name(1, " "), ClassNamesError, "Expected a name"),
         (lambda m: m.name([], "plate"), InputError, "no objects are given"),
         (lambda m: m.save(), InputError, "no folder"),
         (lambda m: m.ask(0), InputError, "from 1 up"),

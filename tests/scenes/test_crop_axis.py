@@ -36,7 +36,7 @@ def test_what_is_no_axis() -> None:
 def test_files_that_state_an_axis_keep_it() -> None:
     ready = np.ones((2, 4))
     known = {"chair": ["a.glb", "b.npy"], "lamp": (CLOUD for _ in range(2)), "sofa": None, "bed": ready, "desk": CLOUD}
-    with pytest.warns(AxisWarning, match="4 known shapes do not state .* z is assumed, as for scans"):
+    with pytest.warns(AxisWarning, match="4 known shapes do not state .* Axis z is assumed, as for scans"):
         listed, axes = with_axes(known, None, FakeEncoder())
     assert axes == {"chair": ["y", "z"], "lamp": ["z", "z"], "desk": ["z"]}
     assert listed["chair"] == ["a.glb", "b.npy"] and len(listed["lamp"]) == 2

@@ -131,7 +131,7 @@ def test_verdict_map_files_and_agreement(scan, tmp_path):
     assert len(np.unique(again.instances)) == 4
     assert "two boxes" in str(result)
     assert "<table>" in result._repr_html_()
-    with pytest.raises(InputError, match="expected one for each"):
+    with pytest.raises(InputError, match="Expected one for each"):
         scored(scan, points=scored(scan.take(np.arange(2000))).map)
 
 
@@ -223,7 +223,7 @@ def test_sizes_move_similarity_and_novelty_together(scan):
         scored(scan, size_weight=0.1, threshold=0.5)
     with pytest.raises(InputError, match="there are no sizes for 'quark'"):
         size_likelihood([Box.around(scan.points[:9])], ["quark"], None)
-    with pytest.raises(InputError, match="sizes have the shape"):
+    with pytest.raises(InputError, match="sizes of a class have the shape"):
         size_likelihood([], ["chair", "bed"], {"chair": [[0, 0, 0], [1, 1, 1]], "bed": [1]})
     with pytest.raises(InputError, match="size_weight is 0"):
         scored(scan, sizes=sizes)
@@ -255,15 +255,15 @@ def test_scans_that_hold_no_room():
         find_objects(Scene(np.zeros((1, 3))))
     with pytest.raises(InputError, match=r"scene\.crop\(low, high\), or divide millimeters by 1000"):
         find_objects(Scene(thing * 1e4))
-    with pytest.raises(InputError, match=r"the scan is a str; expected a Scene: load_scene\(path\)"):
+    with pytest.raises(InputError, match=r"the scan is a str\. Expected a Scene\. Give load_scene\(path\)"):
         find_objects("room.ply")
-    with pytest.raises(InputError, match="color runs from 0 to 255; expected 0 to 1"):
+    with pytest.raises(InputError, match=r"color runs from 0 to 255\. Expected 0 to 1"):
         Scene(thing, thing / thing.max(axis=0) * 255)
-    with pytest.raises(InputError, match="expected a mask"):
+    with pytest.raises(InputError, match="Expected a mask"):
         find_objects(Scene(thing), regions=[[len(thing)]])
-    with pytest.raises(InputError, match="expected a map of the points"):
+    with pytest.raises(InputError, match="Expected a map of the points"):
         find_objects(Scene(thing), regions=5)
-    with pytest.raises(InputError, match="points is a ndarray; expected a NoveltyMap"):
+    with pytest.raises(InputError, match=r"points is a ndarray\. Expected a NoveltyMap"):
         scored(Scene(thing), points=np.zeros(len(thing)))
 
 

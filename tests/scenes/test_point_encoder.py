@@ -183,7 +183,7 @@ def test_another_text_space_is_refused_and_both_are_named(encoder: PointEncoder,
 @pytest.mark.parametrize(
     "known, settings, said",
     [
-        ({"chair": None}, {}, "known is a mapping; expected a list of names"),
+        ({"chair": None}, {}, "known is a mapping. Expected a list of names"),
         (["chair", "chair"], {}, "are repeated"),
         (["chair"], {"method": "knn"}, "needs example shapes"),
         (["chair"], {"smooth": -1}, "smooth is -1"),
@@ -196,7 +196,7 @@ def test_what_cannot_be_used(
 ) -> None:
     with pytest.raises(InputError, match=said):
         segment_scene(scene, known, **{"encoder": encoder, **settings})
-    with pytest.raises(InputError, match="expected a Scene"):
+    with pytest.raises(InputError, match="Expected a Scene"):
         encoder.encode_points("room.ply")  # type: ignore[arg-type]
 
 

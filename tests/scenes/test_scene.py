@@ -24,11 +24,11 @@ def test_points_are_double_and_rows_are_taken_together() -> None:
         ({"points": np.zeros((0, 3))}, r"\(0, 3\)"),
         ({"points": np.zeros((4, 2))}, r"\(4, 2\)"),
         ({"points": np.full((4, 3), np.nan)}, "4 of 4 points are not finite"),
-        ({"points": np.zeros((4, 3)), "labels": np.zeros(3)}, r"labels has shape \(3,\); expected \(4,\)"),
+        ({"points": np.zeros((4, 3)), "labels": np.zeros(3)}, r"labels has shape \(3,\)\. Expected \(4,\)"),
         ({"points": np.zeros((4, 3)), "color": np.zeros((4, 4))}, r"color has shape \(4, 4\)"),
-        ({"points": [["a", "b", "c"]]}, "points of type str; expected numbers"),
+        ({"points": [["a", "b", "c"]]}, "points of type str. Expected numbers"),
         ({"points": [[0, 0, 0], [1, 1]]}, "points in rows of different lengths"),
-        ({"points": np.zeros((1, 3)), "labels": ["chair"]}, "labels of type str; expected numbers"),
+        ({"points": np.zeros((1, 3)), "labels": ["chair"]}, "labels of type str. Expected numbers"),
         ({"points": np.zeros((1, 3)), "labels": [1.5]}, "labels holds values that are no whole numbers"),
         (
             {"points": np.zeros((1, 3)), "labels": np.array([2**63], np.uint64)},
@@ -64,7 +64,7 @@ class TestCrop:
 
     @pytest.mark.parametrize("low", [(0, 0), (2, 0, 0), (np.nan, 0, 0), 0, ("a", "b", "c")])
     def test_what_is_no_box(self, low: tuple[Any, ...]) -> None:
-        with pytest.raises(InputError, match="expected three numbers each, low below high"):
+        with pytest.raises(InputError, match="Expected three numbers each, low below high"):
             self.scene.crop(low, (1, 1, 1))
 
 

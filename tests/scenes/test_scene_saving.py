@@ -74,7 +74,7 @@ def test_labels_that_cannot_be_written(tmp_path: Path, labels: np.ndarray) -> No
 
 
 def test_files_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"room\.obj; expected a \.ply file"):
+    with pytest.raises(InputError, match=r"room\.obj\. Expected a \.ply file"):
         save_scene(ROOM, tmp_path / "room.obj")
     with pytest.raises(InputError, match="a label of names is 'chair'"):
         save_scene(ROOM, tmp_path / "room.ply", names={"chair": 1})

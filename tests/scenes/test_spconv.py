@@ -52,7 +52,7 @@ def test_every_step_is_that_of_plain_torch(package: str, low: tuple[int, int, in
         torch.testing.assert_close(
             convolve(x, kernel, other.neighbors(side)), convolve(x, kernel, grid.neighbors(side)), atol=2e-5, rtol=1e-5
         )
-    with pytest.raises(InputError, match="expected a convolution `down` first"):
+    with pytest.raises(InputError, match="Expected a convolution `down`"):
         _ = other.coarser
     down, up = random(8, 3, 5), random(8, 5, 2)
     ours, theirs = convolve(x, down, grid.down), convolve(x, down, other.down)
@@ -90,7 +90,7 @@ def test_an_encoder_takes_it_by_name_with_the_same_weights(package: str) -> None
 
 def test_what_spconv_cannot_number_is_refused(package: str) -> None:
     far = torch.tensor([[0, 0, 0, 0], [0, 1300, 1300, 1300]])
-    with pytest.raises(InputError, match="1,301 x 1,301 x 1,301 cells, too many for spconv; take backend 'torch'"):
+    with pytest.raises(InputError, match=r"1,301 x 1,301 x 1,301 cells, too many for spconv\. .* Take backend 'torch'"):
         SpconvGrid.of(Grid.of(far)[0])
     near = SpconvGrid.of(Grid.of(far % 1290)[0])
     assert near.box == [16, 16, 16]
@@ -100,19 +100,21 @@ def test_what_spconv_cannot_number_is_refused(package: str) -> None:
 
 
 def test_a_missing_package_or_one_without_cuda_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not on mps"):
+    with pytest.raises(InputError, match="does not run on mps"):
         load_spconv(torch.device("mps"))
     with pytest.raises(UnknownNameError, match="unknown backend 'minkowski'; known: torch, spconv"):
         PointEncoder.from_pretrained(device="cpu", backend="minkowski")
     made_up_spconv.install(monkeypatch)
     with pytest.raises(
-        MissingPackageError, match=r"without CUDA: uninstall spconv and cumm, then pip install spconv-cu"
+        MissingPackageError, match=r"without CUDA\. .* Uninstall spconv and cumm, then run pip install spconv-cu"
     ):
         load_spconv(torch.device("cuda"))
     made_up_spconv.install(monkeypatch, cpu_only=False)
     assert load_spconv(torch.device("cuda")) is sys.modules["spconv.pytorch"]
     monkeypatch.setitem(sys.modules, "spconv.pytorch", None)
-    with pytest.raises(MissingPackageError, match=r"needs spconv .*: pip install spconv-cu126 .*take 'torch'"):
+    with pytest.raises(
+        MissingPackageError, match=r"cannot be loaded .*pip install spconv-cu126 .*take backend 'torch'"
+    ):
         PointEncoder.from_pretrained(checkpoint=tmp_path / "none.pt", device="cpu", backend="spconv")
 
 

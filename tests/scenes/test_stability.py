@@ -120,7 +120,7 @@ def test_stability_is_of_votes() -> None:
     assert (find_objects(scene, runs=1).stability == 1).all()
     assert find_objects(scene, overlapping=True).stability is None
     assert find_objects(scene, regions=[[0, 1, 2]]).stability is None
-    with pytest.raises(InputError, match="runs is 0; expected a whole number from 1 up"):
+    with pytest.raises(InputError, match=r"runs is 0\. Expected a whole number from 1 up"):
         find_objects(scene, runs=0)
 
 

@@ -108,7 +108,7 @@ def test_values_of_another_length() -> None:
         majority_label(voxels, np.zeros((500, 2)))
     with pytest.raises(InputError, match="7 colors for 500 points"):
         mean_color(voxels, np.zeros((7, 3)))
-    with pytest.raises(InputError, match=r"colors have shape \(500,\); expected \(500, 3\)"):
+    with pytest.raises(InputError, match=r"colors have shape \(500,\)\. Expected \(500, 3\)"):
         mean_color(voxels, np.zeros(500))
-    with pytest.raises(InputError, match="labels of type <U1; expected numbers"):
+    with pytest.raises(InputError, match=r"labels of type <U1\. Expected numbers"):
         majority_label(voxels, np.array(["a"] * 500))

@@ -409,11 +409,11 @@ every_fitted = pytest.mark.parametrize("score", ["mahalanobis", "relative", "vim
     "queries, examples, error, message",
     [
         (QUERIES[:, 1:], EXAMPLES, MixedEncodersError, "queries have 11 numbers a row, .* 12"),
-        (QUERIES[0], EXAMPLES, InputError, r"queries have the shape \(12,\); expected \(b, d\)"),
+        (QUERIES[0], EXAMPLES, InputError, r"queries have the shape \(12,\)\. Expected \(b, d\)"),
         (QUERIES, EXAMPLES[:0], InputError, "are empty"),
         (QUERIES * np.nan, EXAMPLES, InputError, "row 0 of the queries holds NaN"),
         (QUERIES, np.where(np.arange(len(EXAMPLES)) == 7, np.inf, EXAMPLES.T).T, InputError, "row 7 of the .* holds"),
-        ([["a"]], EXAMPLES, InputError, "expected numbers"),
+        ([["a"]], EXAMPLES, InputError, "Expected numbers"),
         (QUERIES, [[1.0], [1.0, 2.0]], InputError, "different lengths"),
     ],
 )
@@ -439,7 +439,7 @@ def test_blocks_change_nothing(score: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("k", [0, -1, len(EXAMPLES) + 1, 2.0, True, None])
 def test_k_is_at_most_the_support(k: Any) -> None:
-    with pytest.raises(InputError, match=r"k is .*expected a whole number from 1 to 71, the number of examples"):
+    with pytest.raises(InputError, match=r"k is .*Expected a whole number from 1 to 71, the number of examples"):
         knn_distance(QUERIES, EXAMPLES, k)
 
 

@@ -43,7 +43,7 @@ def test_few_examples_tell_known_from_novel(method: str, counts: tuple[int, ...]
         auroc = ood_metrics(*(judge(rows, classes, method).novelty for rows in (QUERIES, NOVEL)))["auroc"]
     assert auroc > 0.97  # it was 0.6 with one example each
     (told,) = [str(one.message) for one in caught]  # once, however often it judges
-    assert told.startswith(f"k is 5, but {few} of 3 known classes have fewer examples, the smallest {min(counts)}:")
+    assert told.startswith(f"k is 5, but {few} of 3 known classes have fewer examples, the smallest {min(counts)}. ")
     assert "Give 5 or more examples of every class" in told and "'nearest_distance'" in told
 
 

@@ -100,8 +100,8 @@ def test_no_queries() -> None:
         ([1.0], [], r"reference scores are empty.*\(m,\)"),
         ([np.nan], [1.0], "row 0 of the novelty scores holds NaN"),
         ([1.0], [1.0, np.inf], "row 1 of the reference scores holds NaN or infinity"),
-        ([[1.0]], [1.0], r"shape \(1, 1\); expected \(b,\)"),
-        (["a"], [1.0], "expected numbers"),
+        ([[1.0]], [1.0], r"shape \(1, 1\). Expected \(b,\)"),
+        (["a"], [1.0], "Expected numbers"),
     ],
 )
 def test_what_has_no_rank(novelty: Any, reference: Any, message: str) -> None:

@@ -232,15 +232,15 @@ GOOD = np.ones((4, 3))
     "queries, rows, options, message",
     [
         (GOOD, np.ones((4, 2)), {}, "queries have 3 numbers a row, rows 2"),
-        (np.ones(3), GOOD, {}, r"queries have the shape \(3,\); expected \(b, d\)"),
-        (GOOD, np.ones((2, 2, 3)), {}, r"rows have the shape \(2, 2, 3\); expected \(m, d\)"),
-        (np.ones((2, 0)), np.ones((2, 0)), {}, r"queries are empty: the shape is \(2, 0\)"),
+        (np.ones(3), GOOD, {}, r"queries have the shape \(3,\)\. Expected \(b, d\)"),
+        (GOOD, np.ones((2, 2, 3)), {}, r"rows have the shape \(2, 2, 3\)\. Expected \(m, d\)"),
+        (np.ones((2, 0)), np.ones((2, 0)), {}, r"queries are empty, with the shape \(2, 0\)"),
         (np.array([["a"]]), np.ones((1, 1)), {}, "queries are of type <U1"),
         ([[1.0], [1.0, 2.0]], GOOD, {}, "queries have rows of different lengths"),
-        (GOOD, np.empty((0, 3)), {}, r"rows are empty: the shape is \(0, 3\); expected .* at least one m"),
+        (GOOD, np.empty((0, 3)), {}, r"rows are empty, with the shape \(0, 3\)\. Expected .* at least one m"),
         (np.array([[1.0, np.nan, 0]]), GOOD, {}, "row 0 of the queries holds NaN"),
         (GOOD, np.array([[1.0, 0, 0], [1.0, 0, -np.inf]]), {}, "row 1 of the rows holds NaN or infinity"),
-        (GOOD, GOOD, {"k": 5}, "k is 5; expected a whole number from 1 to 4, the number of rows"),
+        (GOOD, GOOD, {"k": 5}, "k is 5. Expected a whole number from 1 to 4, the number of rows"),
         (GOOD, GOOD, {"k": 0}, "k is 0"),
         (GOOD, GOOD, {"k": 1.5}, "k is 1.5"),
         (GOOD, GOOD, {"k": True}, "k is True"),
@@ -346,8 +346,8 @@ def test_an_index_of_one_row() -> None:
     "options, message",
     [
         ({"metric": "manhattan"}, "known: cosine, euclidean"),
-        ({"cells": 5}, "cells is 5; expected a whole number from 1 to 4, the number of rows"),
-        ({"cells": 2, "probes": 3}, "probes is 3; expected a whole number from 1 to 2, the number of cells"),
+        ({"cells": 5}, "cells is 5. Expected a whole number from 1 to 4, the number of rows"),
+        ({"cells": 2, "probes": 3}, "probes is 3. Expected a whole number from 1 to 2, the number of cells"),
         ({"probes": 0}, "probes is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"rows": np.empty((0, 3))}, "empty"),
@@ -366,7 +366,7 @@ def test_queries_of_an_index_are_checked() -> None:
     for queries, message in [
         (np.ones((1, 2)), "queries have 2 numbers a row, rows 3"),
         ([[np.nan, 0, 0]], "NaN"),
-        ([[1e30, 0, 0]], "expected one unit"),
+        ([[1e30, 0, 0]], "Expected the same unit"),
     ]:
         with pytest.raises(InputError, match=message):
             index.nearest(queries)

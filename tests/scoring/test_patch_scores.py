@@ -113,7 +113,7 @@ def test_no_shapes_give_no_novelty() -> None:
 @pytest.mark.parametrize(
     "patches, bank, labels, classes, error, message",
     [
-        (PATCHES[0], BANK, LABELS, K, InputError, r"patches have the shape \(16, 6\); expected \(b, p, w\)"),
+        (PATCHES[0], BANK, LABELS, K, InputError, r"patches have the shape \(16, 6\)\. Expected \(b, p, w\)"),
         (PATCHES[:, :0], BANK, LABELS, K, InputError, "patches are empty.*at least one p"),
         (PATCHES, BANK[:0], LABELS[:0], K, InputError, r"tokens of the memory bank are empty.*\(n, w\)"),
         (
@@ -127,10 +127,10 @@ def test_no_shapes_give_no_novelty() -> None:
         (PATCHES * np.nan, BANK, LABELS, K, InputError, "row 0 of the patches holds NaN"),
         (PATCHES, BANK * np.inf, LABELS, K, InputError, "row 0 of the tokens of the memory bank holds"),
         (PATCHES, BANK, LABELS[1:], K, InputError, r"shape \(59,\) for a memory bank of 60 tokens"),
-        (PATCHES, BANK, LABELS, K - 1, InputError, "labels go from 0 to 3; expected 0 to 2"),
+        (PATCHES, BANK, LABELS, K - 1, InputError, "labels go from 0 to 3. Expected 0 to 2"),
         (PATCHES, BANK, LABELS - 1, K, InputError, "labels go from -1 to 2"),
-        (PATCHES, BANK, LABELS.astype(str), K, InputError, "expected whole numbers from 0 to 3"),
-        (PATCHES, BANK, LABELS, 0, InputError, "classes is 0; expected a whole number from 1"),
+        (PATCHES, BANK, LABELS.astype(str), K, InputError, "Expected whole numbers from 0 to 3"),
+        (PATCHES, BANK, LABELS, 0, InputError, "classes is 0. Expected a whole number from 1"),
     ],
 )
 def test_bad_input(patches: Any, bank: Any, labels: Any, classes: Any, error: type[InputError], message: str) -> None:

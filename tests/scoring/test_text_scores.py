@@ -209,13 +209,13 @@ def test_no_queries_give_no_novelty(score: Callable[..., np.ndarray]) -> None:
 @pytest.mark.parametrize(
     "cosines, message",
     [
-        (COSINES[0], r"cosines have the shape \(7,\); expected \(b, k\)"),
+        (COSINES[0], r"cosines have the shape \(7,\)\. Expected \(b, k\)"),
         (np.empty((4, 0)), "cosines are empty.* at least one k"),
         ([[0.1, 0.2], [np.nan, 0.3]], "row 1 of the cosines holds NaN or infinity"),
         ([[0.1, -np.inf]], "row 0 of the cosines holds NaN"),
         ([[0.1, 0.2], [0.3]], "rows of different lengths"),
-        ([["chair", "table"]], "expected numbers"),
-        (100 * COSINES, "expected cosines of unit vectors.*1 / scale"),
+        ([["chair", "table"]], "Expected numbers"),
+        (100 * COSINES, "Expected cosines of unit vectors.*1 / scale"),
     ],
 )
 def test_what_is_no_table_of_cosines(score: Callable[..., np.ndarray], cosines: Any, message: str) -> None:
@@ -238,7 +238,7 @@ def test_torch_and_single_precision_are_taken(score: Callable[..., np.ndarray]) 
 @pytest.mark.parametrize("temperature", [0, -1, np.nan, np.inf, "1", None, True])
 def test_a_temperature_is_above_zero(temperature: Any) -> None:
     for score in WITH_TEMPERATURE:
-        with pytest.raises(InputError, match=r"temperature is .*expected a finite number above 0"):
+        with pytest.raises(InputError, match=r"temperature is .*Expected a finite number above 0"):
             score(COSINES, temperature)
     with pytest.raises(InputError, match="temperature is"):
         negative_label_share(COSINES, NEGATIVES, temperature)
@@ -246,7 +246,7 @@ def test_a_temperature_is_above_zero(temperature: Any) -> None:
 
 @pytest.mark.parametrize("groups", [0, -1, 24, 1.5, True])
 def test_groups_are_no_more_than_the_words(groups: Any) -> None:
-    with pytest.raises(InputError, match="expected a whole number from 1 to 23, the number of negative words"):
+    with pytest.raises(InputError, match="Expected a whole number from 1 to 23, the number of negative words"):
         negative_label_share(COSINES, NEGATIVES, groups=groups)
 
 

@@ -188,7 +188,7 @@ class TestPaths:
         (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
         for path, message in (
             ("a" * 5_000 + ".ply", r"cannot open a{100}\.\.\. \(5,004 characters\): File name too long"),
-            ("~nosuchuser/x.ply", "path is '~nosuchuser/x.ply'; expected the path of a file"),
+            ("~nosuchuser/x.ply", "path is '~nosuchuser/x.ply' .*Expected the path of a file"),
             (tmp_path / "loop.ply", "cannot open .*loop.ply: Too many levels"),
             ("a\0.ply", "no such file"),
         ):
@@ -217,7 +217,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("argument", [{"points": 0}, {"points": 1.5}, {"seed": -1}])
     def test_arguments_that_cannot_be_drawn(self, tmp_path: Path, box: Any, argument: dict[str, Any]) -> None:
-        with pytest.raises(InputError, match="expected a whole number"):
+        with pytest.raises(InputError, match="Expected a whole number"):
             load_shape(write(tmp_path / "box.stl", box.export(file_type="stl")), **argument)
 
     @pytest.mark.parametrize("suffix", [suffix[1:] for suffix in SUFFIXES])

@@ -42,7 +42,7 @@ def test_memory(held: int) -> None:
         require_memory(UNFOLD * held + SLACK + 1, held, "it")
     most = WHOLE[0] * held + WHOLE[1]
     require_memory(most, held, "it", whole=True)
-    with pytest.raises(InputError, match=f"may take {most:,};"):
+    with pytest.raises(InputError, match=f"at most {most:,} for"):
         require_memory(most + 1, held, "it", whole=True)
 
 

@@ -109,7 +109,7 @@ def test_scans_need_not_be_wrapped() -> None:
     points = np.concatenate([chair, lamp + [3, 0, 0]])
     wrapped, bare = find_objects(Scene(points), "contact"), find_objects(SimpleNamespace(points=points), "contact")
     assert [len(rows) for rows in bare] == [len(rows) for rows in wrapped] == [3000, 3000]
-    with pytest.raises(InputError, match="the scan is a str; expected a Scene"):
+    with pytest.raises(InputError, match=r"the scan is a str\. Expected a Scene"):
         find_objects("scan.ply")  # type: ignore[arg-type]
 
 

@@ -307,8 +307,8 @@ def test_neither_order_nor_length_matters_to_a_cosine(seed: int, scale: float, m
 @pytest.mark.parametrize(
     "settings, X, y, error, message",
     [
-        ({"method": "protoype"}, None, None, UnknownNameError, "did you mean 'prototype_"),
-        ({"method": 3}, None, None, UnknownNameError, "known: max_cosine"),
+        ({"method": "protoype"}, None, None, UnknownNameError, "Did you mean 'prototype_"),
+        ({"method": 3}, None, None, UnknownNameError, "one of max_cosine"),
         ({"coverage": 1.0}, None, None, InputError, "coverage is 1.0"),
         ({"coverage": float("nan")}, None, None, InputError, "coverage is nan"),
         ({"method": "knn", "k": 0}, None, None, InputError, "from 1 to 89"),
@@ -510,7 +510,7 @@ class Flat:
 
 def test_what_a_method_of_ones_own_says_is_checked() -> None:
     X, y = blobs()  # noqa: N806
-    with pytest.raises(InputError, match=r"(?s)method 'flat' returned .* as similarity; expected a Judgement"):
+    with pytest.raises(InputError, match=r"(?s)method 'flat' returned .* as similarity\. Expected a Judgement"):
         NoveltyDetector(Method("flat", Flat, settings={"right": False})).fit(X, y)
     detector = NoveltyDetector(Method("flat", Flat, settings={"right": 10})).fit(X, y)
     assert detector.predict(X[:9]).shape == (9,)

@@ -25,7 +25,7 @@ def test_novelty_is_what_the_known_names_leave() -> None:
     assert found.elements.shape == (2, 3)
     alone = FOUND.novelty(["Lamp"])
     np.testing.assert_allclose(alone.novelty, [0.9, 0.2, 1.0, 0.5, 0.8, 0.2], atol=1e-5)
-    with pytest.raises(UnknownNameError, match="no affinities to 'sofa'; expected one of chair, lamp"):
+    with pytest.raises(UnknownNameError, match=r"no affinities to 'sofa'\. Expected one of chair, lamp"):
         FOUND.novelty(["sofa"])
 
 
@@ -42,7 +42,7 @@ def test_other_methods_judge_affinities_as_they_do_cosines() -> None:
         assert found.novelty[0] == expected[1:].min() and found.provenance.method == f"affinities, {method}"
         assert (found.nearest == given.novelty(names).nearest).all()
     assert given.novelty(names).provenance.method == "affinities"
-    with pytest.raises(InputError, match="'knn' needs more than similarities; with these: max_cosine, mcm, energy"):
+    with pytest.raises(InputError, match=r"'knn' needs more than similarities.*Use one of: max_cosine, mcm, energy"):
         given.novelty(method="knn")
     with pytest.raises(InputError, match="constant for one known class"):
         given.novelty(["a"], method="mcm")
@@ -65,7 +65,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     assert (again.names, again.provenance) == (FOUND.names, FOUND.provenance)
     assert again.rgb is not None
     assert (again.rgb == FOUND.rgb).all()
-    with pytest.raises(InputError, match=r"expected an \.npz file"):
+    with pytest.raises(InputError, match=r"Expected an \.npz file"):
         FOUND.save(tmp_path / "found.ply")
     for content in (b"", b"PK\x03\x04 and nothing", (tmp_path / "found.npz").read_bytes()[:300]):
         (tmp_path / "bad.npz").write_bytes(content)
@@ -82,7 +82,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     "values, names, told",
     [
         (VALUES, ("chair",), r"\(2, 2, 3\) for 1 names"),
-        (VALUES[0], ("chair", "lamp"), "expected numbers"),
+        (VALUES[0], ("chair", "lamp"), "Expected numbers"),
         (np.full((1, 2, 2), np.inf), ("chair",), "hold infinity"),
     ],
 )
@@ -92,11 +92,11 @@ def test_what_is_no_affinities(values: np.ndarray, names: tuple[str, ...], told:
 
 
 def test_masks_are_of_bool_and_named() -> None:
-    with pytest.raises(InputError, match="type int64; expected bool"):
+    with pytest.raises(InputError, match=r"type int64\. Expected bool"):
         Affinities.from_masks(np.zeros((1, 2, 2), dtype=np.int64), ["chair"])
     with pytest.raises(ClassNamesError, match="no class names"):
         Affinities.from_masks(np.zeros((0, 2, 2), dtype=bool), [])
-    with pytest.raises(InputError, match=r"the image is float32 .*; expected bytes"):
+    with pytest.raises(InputError, match=r"the image is float32 .*\. Expected bytes"):
         Affinities.from_masks(np.zeros((1, 2, 2), dtype=bool), ["chair"], rgb=np.zeros((2, 2, 3), dtype=np.float32))
 
 

@@ -96,7 +96,7 @@ def test_what_is_smaller_than_asked_is_not_listed(found: CompletedView, monkeypa
 
 
 def test_names_are_checked(found: CompletedView) -> None:
-    with pytest.raises(UnknownNameError, match="no affinities to 'sofa'; expected one of chair"):
+    with pytest.raises(UnknownNameError, match=r"no affinities to 'sofa'\. Expected one of chair"):
         complete_view(found.view, found.affinities, ["sofa"])
     with pytest.raises(InputError, match=r"the view is int\. Expected a CompletedView"):
         plots.completed(3)

@@ -80,7 +80,7 @@ def test_the_checkpoint_of_another_layout_is_told(tmp_path) -> None:
     "change, told",
     [
         ({"side": 20}, "multiple of 2\\^\\(levels - 1\\), 8"),
-        ({"head": "name it"}, "known: name, sentence"),
+        ({"head": "name it"}, "Expected one of name, sentence"),
         ({"groups": 3}, "divisor"),
         ({"pooling": "sum"}, "mean, max"),
         ({"head": "relation"}, "pointing"),

@@ -142,15 +142,15 @@ def test_what_cannot_be_lifted(seen: RoomView) -> None:
     assert 0 < len(lift(seen.view, told, bounds=[[-9, -9, 0.1], [9, 9, 0.5]])) < len(lift(seen.view, told))
     box = np.array([[-np.inf, -np.inf, 0.1], [np.inf, np.inf, 0.5]])  # open on four sides
     assert len(lift(seen.view, told, bounds=box)) == len(lift(seen.view, told, bounds=box.clip(-9, 9)))
-    with pytest.raises(InputError, match=r"bounds is .*; expected \(2, 3\) numbers"):
+    with pytest.raises(InputError, match=r"bounds is .*\. Expected \(2, 3\) numbers"):
         lift(seen.view, told, bounds=[[np.nan, 0, 0], [1, 1, 1]])
     with pytest.raises(InputError, match="low corner"):
         lift(seen.view, told, bounds=[[1, 1, 1], [0, 0, 0]])
-    with pytest.raises(InputError, match=r"bounds is 'room'; expected \(2, 3\)"):
+    with pytest.raises(InputError, match=r"bounds is 'room'\. Expected \(2, 3\)"):
         lift(seen.view, told, bounds="room")
-    with pytest.raises(InputError, match="expected equal sizes"):
+    with pytest.raises(InputError, match="Expected equal sizes"):
         lift(seen.view, Affinities(told.values[:, :-1], NAMES))
-    with pytest.raises(InputError, match="one for each"):
+    with pytest.raises(InputError, match="Expected equal numbers, and at least one"):
         lift([seen.view], [told, told])
     with pytest.raises(InputError, match="different names"):
         lift([seen.view, seen.view], [told, masks(seen, NAMES[::-1])])

@@ -159,7 +159,7 @@ def test_what_is_too_much(encoder: RelevancyEncoder, monkeypatch: pytest.MonkeyP
     with pytest.raises(ClassNamesError, match="longer than the 77 tokens"):
         encoder.encode_image(PICTURE, ["chair " * 90], preset=ONE)
     monkeypatch.setattr(relevancy, "MOST_BYTES", 1000)
-    with pytest.raises(InputError, match="1 names at 33 x 24 pixels would take more than 4 GiB; give fewer"):
+    with pytest.raises(InputError, match=r"1 names at 33 x 24 pixels would take more than 4 GiB\. .* Give fewer"):
         encoder.encode_image(PICTURE, ["chair"], preset=ONE)
 
 
@@ -174,12 +174,12 @@ def test_a_model_of_another_precision_is_taken_in_single(encoder: RelevancyEncod
 def test_other_networks_are_refused() -> None:
     with pytest.raises(InputError, match="training mode"):
         RelevancyEncoder(clip().train(), device="cpu")
-    with pytest.raises(InputError, match="first_block is 3; expected one of the 3 blocks, from 0 to 2"):
+    with pytest.raises(InputError, match=r"first_block is 3\. Expected one of the 3 blocks, from 0 to 2"):
         RelevancyEncoder(clip(), first_block=3, device="cpu")
     averaging = clip()
     averaging.visual.pool_type = "avg"
     for other in (averaging, torch.nn.Linear(2, 2)):
-        with pytest.raises(InputError, match="not a square ViT of open_clip with a class token"):
+        with pytest.raises(InputError, match="Expected a square ViT of open_clip with a class token"):
             RelevancyEncoder(other, device="cpu")
 
 
@@ -210,9 +210,9 @@ def test_weights_from_a_file(named: str, tmp_path: Path, caplog: pytest.LogCaptu
 def test_models_by_name(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown open_clip model 'ViT-B-33'"):
         RelevancyEncoder.from_pretrained("ViT-B-33")
-    with pytest.raises(InputError, match="open_clip has no weights 'mine' of 'ViT-B-32'; it has openai"):
+    with pytest.raises(InputError, match=r"open_clip has no weights 'mine' of 'ViT-B-32'\. Expected one of openai"):
         RelevancyEncoder.from_pretrained("ViT-B-32", "mine")
-    with pytest.raises(InputError, match="no ViT of open_clip"):
+    with pytest.raises(InputError, match="is no ViT"):
         RelevancyEncoder.from_pretrained("RN50", "openai")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     told = 'RelevancyEncoder.from_pretrained."ViT-B-32", "openai", checkpoint="open_clip_model.safetensors".'

@@ -68,7 +68,7 @@ def test_a_constant_map_is_constant_but_with_the_published_behavior() -> None:
 
 def test_panoramas_have_a_bound() -> None:
     assert len(tiling.cut(16, 1000, PRESETS["quick"])) < tiling.MOST_TILES
-    with pytest.raises(InputError, match="more than 50000 tiles; split it"):
+    with pytest.raises(InputError, match=r"more than 50000 tiles\. .* Split it"):
         tiling.cut(16, 100_000, PRESETS["quick"])
 
 
@@ -88,7 +88,7 @@ def test_pictures_of_any_kind() -> None:
 @pytest.mark.parametrize(
     "picture, told",
     [
-        (np.zeros((8, 40, 3)), "40 x 8 pixels; expected at least 16"),
+        (np.zeros((8, 40, 3)), "40 x 8 pixels. Expected at least 16"),
         (np.zeros((20, 20, 5)), r"shape \(20, 20, 5\)"),
         (np.zeros((20, 20, 3), dtype=np.int64), "type int64"),
         (np.full((20, 20, 3), 255.0), r"outside \[0, 1\]"),
@@ -120,11 +120,11 @@ def test_presets_by_name() -> None:
 @pytest.mark.parametrize(
     "given, told",
     [
-        ({"scales": ()}, r"scales are \(\); expected pairs"),
+        ({"scales": ()}, r"scales are \(\)\. Expected pairs"),
         ({"scales": ((3, 1),)}, "from 1/16 to 1"),
         ({"scales": ((0, 1),)}, "from 1/16 to 1"),
         ({"scales": ((1, 17),)}, "from 1/16 to 1"),
-        ({"scales": (1,)}, "such as"),
+        ({"scales": (1,)}, "Expected pairs"),
         ({"scales": 5}, "scales are 5"),
         ({"jitters": -1}, "jitters is -1"),
         ({"legacy": "width"}, "unknown legacy 'width'"),

@@ -57,7 +57,7 @@ def test_unknown_depth_is_nan_and_has_no_point() -> None:
     assert (~seen.seen).sum() == 5 and np.isnan(seen.points[:4]).all()
     assert len(seen.scene()) == 1195 and seen.scene().color is not None
     assert "100%" in repr(seen)
-    with pytest.raises(CloudError, match="no visible point"):
+    with pytest.raises(CloudError, match="no pixel has a depth"):
         view(depth=np.zeros((30, 40))).scene()
 
 
@@ -89,24 +89,24 @@ SKEWED[0, 0] += 0.1
         ({"pose": SCALED}, "scales by 0.6"),
         ({"pose": MIRRORED}, "mirrors"),
         ({"pose": SKEWED}, "skewed"),
-        ({"pose": POSE[:3]}, r"expected \(4, 4\)"),
+        ({"pose": POSE[:3]}, r"Expected \(4, 4\)"),
         ({"pose": POSE.T}, "last row"),
         ({"pose": np.full((4, 4), np.nan)}, "finite"),
-        ({"intrinsics": np.eye(4)}, r"expected \(3, 3\)"),
+        ({"intrinsics": np.eye(4)}, r"Expected \(3, 3\)"),
         ({"intrinsics": np.diag([-60.0, 50, 1])}, "above 0"),
         ({"intrinsics": CAMERA + np.array([[0, 3.0, 0], [0, 0, 0], [0, 0, 0]])}, "without skew"),
         ({"depth": np.ones((15, 20))}, "the image is 40 x 30, the depth 20 x 15"),
         ({"depth": np.full((30, 40), 2300.0)}, "millimeters"),
         ({"depth": np.full((30, 40), -1.0)}, "below 0"),
-        ({"depth": np.ones(5)}, r"expected numbers \(h, w\)"),
+        ({"depth": np.ones(5)}, r"Expected numbers \(h, w\)"),
         ({"rgb": np.full((30, 40, 3), 200.0)}, "0 to 1"),
         ({"rgb": np.full((30, 40, 3), np.nan)}, "0 to 1"),
         ({"rgb": np.zeros((30, 40))}, r"\(h, w, 3\)"),
         ({"rgb": np.full((30, 40, 3), "red")}, "rgb is <U3"),
         ({"rgb": np.zeros((30, 40, 3), complex)}, "rgb is complex"),
         ({"depth": [[1.0, 2.0], [3.0]]}, "depth has rows of different lengths"),
-        ({"pose": "a" * 10**6}, r"pose is .{1,90}; expected \(4, 4\)"),
-        ({"intrinsics": [[1.0] * 10**4] * 3}, r"intrinsics is .{1,90}; expected \(3, 3\)"),
+        ({"pose": "a" * 10**6}, r"pose is .{1,90}\. Expected \(4, 4\)"),
+        ({"intrinsics": [[1.0] * 10**4] * 3}, r"intrinsics is .{1,90}\. Expected \(3, 3\)"),
     ],
 )
 def test_what_is_no_view(given: dict[str, np.ndarray], told: str) -> None:

@@ -1,14 +1,14 @@
-"""Baselines for the speed: a plain implementation of the network, and the reference implementation.
+"""Baselines for speed: a plain implementation of PointBERT, and the reference implementation.
 
-The plain implementation has dense distances by a matrix product, a full sort for the ball query, a loop for
-farthest-point sampling, separate 1x1 convolution and batch normalization on the grouped tensor, attention with an
-explicit matrix, and every token in every block. Network: `ppat` of Liu et al., "OpenShape", arXiv 2305.10764; set
-abstraction of PointNet++, arXiv 1706.02413. It leaves out the center differences that the reference computes but never
-uses.
+The plain implementation computes all distances by a matrix product, sorts them for the ball query, and samples farthest
+points in a loop. Convolution and batch normalization are separate steps on the grouped tensor, attention has an
+explicit matrix, and all tokens pass through all blocks. Network: `ppat` of Liu et al., "OpenShape", arXiv 2305.10764;
+set abstraction of PointNet++, arXiv 1706.02413. Differences of centers, which the reference computes but never uses,
+are left out.
 
 The reference is a checkout of OpenShape/openshape-demo-support on the Hugging Face Hub. Two functions of its module
-`pointnet_util` are wrapped to record the end of a stage; all else is unchanged. On a GPU the plain loop replaces its
-farthest-point sampling, which needs a dgl built for CUDA.
+`pointnet_util` are wrapped to record the end of a stage. On a GPU the plain loop replaces its farthest-point sampling,
+which needs a dgl built for CUDA.
 
 Shapes: b clouds, n points, p patches of k points, s features per patch, t = p + 1 tokens of width w, d numbers per
 embedding.
@@ -40,9 +40,9 @@ FROM = {"dgl": "openshape-ood[dgl]", "torch_redstone": "torch.redstone"}
 
 
 class PlainPointBERT:
-    """Clouds (b, n, 6) -> embeddings (b, d), in the stages of the encoder's network.
+    """Clouds (b, n, 6) -> embeddings (b, d), in the same stages as the encoder's network.
 
-    sizes: of the network's architecture; dtype: of the layers only.
+    sizes: sizes of the network; dtype: precision of the layers, not of sampling and grouping.
     """
 
     def __init__(
@@ -72,7 +72,10 @@ class PlainPointBERT:
         return picked
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """Centers (b, p, 3), and the k lowest indices (b, p, k) in each ball; the first is repeated if it has fewer."""
+        """Centers (b, p, 3), and the k lowest indices (b, p, k) in each ball.
+
+        If it has fewer, the first is repeated.
+        """
         xyz = points[..., :3]
         n, k = xyz.shape[1], self.sizes.patch_points
         centers = rows_at(xyz, picked)
@@ -145,7 +148,7 @@ def rows_at(points: Tensor, indices: Tensor) -> Tensor:
 
 
 class Reference:
-    """The reference's network with given weights; the code of the checkout is run, and `pass_of` times it."""
+    """The network of the reference with given weights. It runs the code of the checkout."""
 
     def __init__(
         self, folder: Path, sizes: PointBERTSizes, weights: Mapping[str, Tensor], device: torch.device
@@ -173,7 +176,7 @@ class Reference:
         return run
 
     def embed(self, points: Tensor, picked: Tensor) -> Tensor:
-        """Embeddings (b, d) with given patch centers (b, p), because the reference samples from a random start."""
+        """Embeddings (b, d) with given patch centers (b, p). The reference itself starts sampling at a random point."""
         before = self._util.farthest_point_sample
         self._util.farthest_point_sample = lambda *_: picked
         try:
@@ -202,7 +205,7 @@ class Reference:
 
 
 def _modules(folder: Path) -> tuple[Any, Any]:
-    """Import the checkout's two modules anew, so that no function is wrapped twice."""
+    """Import the two modules of the checkout again, so that no function is wrapped twice."""
     for name in MODULES:
         if not (path := folder.joinpath(*name.split(".")).with_suffix(".py")).is_file():
             raise InputError(

@@ -1,8 +1,8 @@
-"""`python -m benchmarks speed`: an encoder compared with its matrix products alone, a plain and the reference code.
+"""`python -m benchmarks speed`: time of an encoder, of its matrix products alone, and of other implementations.
 
-All are measured in turns, with random weights and generated shapes: our network, of any registered architecture; its
-matrix products alone, the bound (`products.py`); for PointBERT and Uni3D a plain implementation with equal embeddings
-(`baselines.py`, `uni3d.py`); with `--reference DIR` the reference's code. Seconds depend on the machine: quote ratios,
+All contenders run in turns, with random weights and generated shapes. They are our network, of any registered
+architecture; its matrix products alone, which are the bound (`products.py`); for PointBERT a plain implementation
+(`baselines.py`); and with `--reference DIR` the code of the reference. Seconds depend on the machine, so quote ratios,
 above all the ratio to the bound.
 """
 
@@ -24,12 +24,19 @@ from openshape_ood.errors import InputError, MissingPackageError
 PRECISIONS = ("float32", "bfloat16", "float16")
 QUICK = {"model": ["tiny"], "batch": [1, 2], "points": 256, "repeats": 1}
 USUAL = {"model": ["vitg14", "vitb32"], "batch": [1, 8, 32]}
-BUSY = 0.5  # busy cores that give a warning
+BUSY = 0.5  # a warning is printed if other programs use more cores
 UNMEASURED = "the CUDA path has not been tested on a GPU; check its first figures before you quote them"
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = options.parser("speed", "how fast an encoder is, in ratios", "registry", "import", threads=2, device="cpu")
+    parser = options.parser(
+        "speed",
+        "time of an encoder relative to other implementations and to its bound",
+        "registry",
+        "import",
+        threads=2,
+        device="cpu",
+    )
     parser.add_argument(
         "--model", nargs="+", help="checkpoints of the registry, used with random weights (default: vitg14 vitb32)"
     )
@@ -37,12 +44,14 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     words = "precision of the layers (default: float32)"
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"], help=words)
     parser.add_argument("--points", type=int, help="points per cloud (default: as in the model's training)")
-    parser.add_argument("--repeats", type=int, help="turns (default: as many as fit into --seconds, 3 to 25)")
+    parser.add_argument("--repeats", type=int, help="number of turns (default: as many as fit into --seconds, 3 to 25)")
     parser.add_argument("--seconds", type=float, default=25, help="time per model and batch size (default: 25)")
     parser.add_argument(
-        "--reference", default="", metavar="DIR", help="a checkout of the OpenShape support library; its code is run"
+        "--reference", default="", metavar="DIR", help="a checkout of the OpenShape support library, whose code is run"
     )
-    parser.add_argument("--no-plain", dest="plain", action="store_false", help="leave out the plain implementation")
+    parser.add_argument(
+        "--no-plain", dest="plain", action="store_false", help="do not measure the plain implementation"
+    )
     words = "measure CPU seconds, for a busy machine; needs --threads 1"
     parser.add_argument("--cpu-seconds", action="store_true", help=words)
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="do not measure peak memory")
@@ -64,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
 
     options.check(args, batch=1, points=1)
     if args.cpu_seconds and args.threads > 1:
-        raise InputError(f"--cpu-seconds are of one thread; --threads is {args.threads}: expected --threads 1")
+        raise InputError(f"--cpu-seconds need one thread; --threads is {args.threads}, expected --threads 1")
     if args.picture and not find_spec("matplotlib"):  # fail before the measurement
         raise MissingPackageError("the picture needs matplotlib: pip install -e '.[benchmarks]'; or --no-picture")
     device = find_device(args.device)

@@ -1,4 +1,4 @@
-"""Timed networks: our encoder, and for PointBERT and Uni3D a plain implementation; their inputs and agreement."""
+"""Timed networks (our encoder, and for PointBERT a plain implementation), their inputs, and their agreement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from benchmarks.performance.harness import Clock, Pass, write_meshes
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
-from benchmarks.performance.speed.uni3d import PlainUni3D
 from openshape_ood.encoders.devices import exact as without_tf32
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -27,15 +26,11 @@ from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic import categories, sample
 
 WHOLE = ("network",)  # only stage of a network without stages
-STAGES = ("sample", "group", "abstract", "transform")  # methods of a network with stages
-PLAIN_WAYS: dict[str, Any] = {
-    "pointbert": PlainPointBERT,
-    "uni3d": PlainUni3D,
-}  # architecture -> plain implementation
+STAGES = ("sample", "group", "abstract", "transform")  # stages, which are methods of the network
+PLAIN_WAYS: dict[str, Any] = {"pointbert": PlainPointBERT}  # architecture -> plain implementation
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-BATCHES = 8  # batches of an overlapped pass
 LIMITS = {"float32": 1e-5, "bfloat16": 0.1, "float16": 0.02}  # largest relative difference of embeddings
-DENSER = 2  # points of a cloud on disk as a multiple of the network's points
+DENSER = 2  # points of a cloud on disk per point of the network's input
 CLASSES, EXAMPLES = 15, 100  # known classes, and examples per class, of the scoring stage
 
 
@@ -64,18 +59,6 @@ def staged(network: Any, points: Tensor) -> Pass:
     return run
 
 
-def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
-    """A pass of `BATCHES` equal batches by `encode_batches`, with copies from and to the host overlapped on a GPU."""
-    clouds = points.cpu().numpy()
-
-    def run(clock: Clock) -> None:
-        for _ in encoder.encode_batches([clouds] * BATCHES):
-            pass
-        clock.mark("whole")
-
-    return run
-
-
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
     """The encoder's torch settings: no gradients, and no TF32."""
@@ -85,11 +68,11 @@ def exact(device: torch.device) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Difference between our network and the plain implementation on the same points.
+    """Differences between our network and the plain implementation on the same points.
 
-    embedding: largest relative difference of embeddings with equal centers and members; whole: the same with each
-    network's own ones; picked, members: fraction of equal patch centers, and of equal group members; reference: largest
-    relative difference of our embeddings to the reference's with equal centers.
+    embedding: largest relative difference of embeddings with the same centers and members; whole: the same, but each
+    network computes its centers and members; picked, members: fraction of equal centers, and of equal members;
+    reference: largest relative difference to the embeddings of the reference with the same centers.
     """
 
     embedding: float
@@ -104,7 +87,7 @@ def agreement(
 ) -> Agreement:
     """Compare the networks; raises `OpenShapeError` if embeddings differ by more than the precision's limit.
 
-    Both get the same members, because rounding can move points on the surface of a ball in or out.
+    Both use the same members, because rounding decides whether points on the surface of a ball belong to it.
     """
     with exact(points.device):
         picked = ours.sample(points)
@@ -120,7 +103,7 @@ def agreement(
         )
     if not result.embedding <= LIMITS[precision]:
         by = f"{result.embedding:.2g} in {precision}, more than {LIMITS[precision]:g}"
-        raise OpenShapeError(f"the encoder and the plain way differ by {by}: they do not compute the same")
+        raise OpenShapeError(f"the encoder and the plain implementation differ by {by}: they do not compute the same")
     return result
 
 
@@ -157,11 +140,11 @@ def read(paths: Sequence[Path], points: int) -> list[np.ndarray]:
 
 
 def around(encoder: ShapeEncoder, files: Mapping[str, Sequence[Path]], points: int) -> Pass:
-    """A pass of the stages around the network: read clouds, prepare them, score embeddings; read and sample meshes."""
+    """A pass of the stages before and after the network: read clouds, prepare them, score embeddings, read meshes."""
     draw, labels = np.random.RandomState(0), [f"class {i % CLASSES}" for i in range(CLASSES * EXAMPLES)]
     known = KnownClasses.from_embeddings(draw.normal(size=(len(labels), encoder.dim)), labels, encoder.identity)
     queries, method = draw.normal(size=(len(files["clouds"]), encoder.dim)), default_method(known)
-    judge(queries, known, method)  # fits the method before the timing
+    judge(queries, known, method)  # fit the method before the timing
 
     def run(clock: Clock) -> None:
         clouds = read(files["clouds"], points)

@@ -21,15 +21,15 @@ from openshape_ood.encoders.shape_encoder import Precision
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.registry import Row, find_checkpoint
 
-OURS, PLAIN, REFERENCE, BOUND, FILES, CALL = "ours", "plain", "reference", "bound", "files", "overlapped"
-CHECKED = 4  # most clouds for the agreement of the contenders
-FEW = 1024  # points of the warm-up; the reference needs more points than patches
+OURS, PLAIN, REFERENCE, BOUND, FILES = "ours", "plain", "reference", "bound", "files"
+CHECKED = 4  # most clouds for which the agreement is checked
+FEW = 1024  # points of the warm-up; more than patches, as the reference requires
 GROUPING = ("sample", "group")  # stages without layers
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a cell; points None: as in the model's training."""
+    """Settings of a cell. points: None for the number of the model's training."""
 
     device: str
     threads: int
@@ -78,7 +78,7 @@ class Cell:
         return [name for name in (PLAIN, REFERENCE) if name in self.turns.seconds]
 
     def parts(self) -> dict[str, Sequence[str]]:
-        """Name -> stages: all, all but sampling if that is a stage, and each stage."""
+        """Name -> stages: all stages, all but sampling if the network has it, and each stage alone."""
         rest = {"all but sampling": self.stages[1:]} if "sample" in self.stages else {}
         return {"all": self.stages, **rest, **{stage: (stage,) for stage in self.stages}}
 
@@ -117,7 +117,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
     settings = replace(settings, points=settings.points or ours.spec.count)
     points, plain_way = settings.points or 0, PLAIN_WAYS.get(row.architecture)
     if settings.reference and row.architecture != "pointbert":
-        raise InputError(f"--reference is of pointbert; {model} is of the architecture {row.architecture}")
+        raise InputError(f"--reference is for pointbert; {model} is of the architecture {row.architecture}")
     plain = plain_way(row.sizes, weights, device, DTYPES[precision]) if plain_way and settings.plain else None
     other = Reference(Path(settings.reference), row.sizes, weights, device) if settings.reference else None
     for batch in batches:
@@ -139,9 +139,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
             passes[FILES] = contenders.around(ours, files, points)
             usual = CpuClock if settings.cpu_seconds else Clock
             clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else usual)
-            clocks[FILES] = usual  # no GPU stream; overlapped passes end synchronized and have a CPU clock too
-            if device.type == "cuda":
-                passes[CALL], clocks[CALL] = contenders.overlapped(ours, clouds), partial(Clock, of=contenders.BATCHES)
+            clocks[FILES] = usual  # these stages do not use the GPU
             with exact(device):
                 turns = take_turns(passes, clocks, settings.repeats, settings.seconds)
             flop = {("needed" if who == OURS else who): products.flop(each) for who, each in needed.items()}
@@ -151,7 +149,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
 
 
 def peaks(cell: Cell, settings: Settings) -> dict[str, dict[str, int]]:
-    """Result of `one_pass` for each contender, in its own process; failures are printed and left out."""
+    """Result of `one_pass` for each contender, in its own process. Failures are printed, and have no entry."""
     result = {}
     for who in (OURS, *cell.others):
         what = f"peak memory of {who}, {cell.model}, batch {cell.batch}"
@@ -163,7 +161,7 @@ def peaks(cell: Cell, settings: Settings) -> dict[str, dict[str, int]]:
 
 
 def one_pass(who: str, model: str, precision: Precision, batch: int, settings: dict[str, Any]) -> dict[str, int]:
-    """Memory in bytes: "whole", the peak of this process (on a GPU: of torch), and "loaded", before the pass."""
+    """Memory in bytes: "loaded" before the pass, and "whole", the peak of this process (on a GPU: of torch)."""
     how = Settings(**settings)
     torch.set_num_threads(how.threads)
     row, device, points = how.row(model), torch.device(how.device), how.points or 0

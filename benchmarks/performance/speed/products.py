@@ -1,7 +1,8 @@
-"""The matrix products of any network: recorded in one pass, counted, and timed alone.
+"""Matrix products of any network: recorded during one pass, counted, and timed without the rest of the network.
 
-Linear layers, convolutions, matrix products and attention are recorded. Products with the same weights are merged into
-one, so that the network's batching does not matter. Normalization, softmax and other operations are not counted.
+Recorded are linear layers, convolutions, matrix products and attention. Products with the same weights are merged to
+one product, so that the batching of the network has no effect. Normalization, softmax and other operations do not
+count.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ LARGEST = 1 << 24  # most elements of a result that are computed at once
 
 @dataclass(frozen=True)
 class Product:
-    """`batch` products of (rows, inner) by (inner, columns); weights: id of the weight matrix, None for data."""
+    """`batch` products of (rows, inner) by (inner, columns).
+
+    weights: id of the weight matrix; None if both factors are data.
+    """
 
     stage: str
     batch: int
@@ -34,12 +38,12 @@ class Product:
 
     @property
     def flop(self) -> int:
-        """Multiplications and additions."""
+        """Number of multiplications and additions."""
         return 2 * self.batch * self.rows * self.inner * self.columns
 
 
 class _Watch(TorchDispatchMode):
-    """Records the shapes of products; composite operations are decomposed."""
+    """Records the shapes of products. Composite operations are decomposed first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +79,7 @@ def _linear(args: Any, result: Tensor) -> list[Product]:
 
 def _convolution(args: Any, result: Tensor) -> list[Product]:
     weight, groups = args[1], args[8]
-    many = args[0] if args[6] else result  # a transposed convolution has the products of one from result to input
+    many = args[0] if args[6] else result  # transposed: as a convolution of the result
     return _by_weights(weight, many.numel() // len(weight), weight[0].numel(), len(weight) // groups, groups)
 
 
@@ -116,7 +120,7 @@ def products_of(run: Pass, stages: Iterable[str]) -> list[Product]:
             watch.seen.clear()
 
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the fast path hides the products in one operation
+    torch.backends.mha.set_fastpath_enabled(False)  # else all products are hidden in one operation
     try:
         with watch:
             run(Stages())
@@ -143,12 +147,13 @@ def _pieces_of(whole: int, most: int) -> list[int]:
 
 
 class Bound:
-    """Computes the products of a list on random numbers, and nothing else.
+    """Computes a list of products with random numbers, and nothing else.
 
-    Results overwrite earlier ones. Each layer has its own weights, because small batches are limited by reading them.
+    All results are written to the same memory. Each layer has its own weights, because for small batches reading the
+    weights takes most of the time.
 
-    largest: most elements of a matrix at once. Use a small number for convolutions, which a network computes without
-    unfolding the whole input.
+    largest: most elements of a matrix at once. Use a small number for convolutions, because a network does not unfold
+    the whole input for them.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Report of a run: tables of ratios, stages and memory; a picture of the stages."""
+"""Report of a run: tables of ratios, stages and memory, and a picture of the stages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.options import grid
 from benchmarks.performance.harness import MIB, Quartiles
 from benchmarks.performance.speed.contenders import STAGES, WHOLE
-from benchmarks.performance.speed.measuring import BOUND, CALL, FILES, OURS, PLAIN, REFERENCE, Cell
+from benchmarks.performance.speed.measuring import BOUND, FILES, OURS, PLAIN, REFERENCE, Cell
 from openshape_ood import plots
 from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
 
@@ -24,31 +24,29 @@ TITLES = {
     "transform": "transformer",
     "score": "score",
     "read meshes": "read (OBJ) instead",
-    "whole": "network, overlapped",
 }
-BESIDE = ("read meshes", "whole")  # not in the sum: they replace other stages
+BESIDE = ("read meshes",)  # not in the sum, because it replaces another stage
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
-RATIO_NOTE = """Time of the other divided by ours, median [quartiles] over turns; rest: all but sampling.
+RATIO_NOTE = """Ratios of times are medians [quartiles] over turns; rest: without sampling.
 ours / bound: time of our layers divided by the time of their matrix products alone. plain differs: relative difference
-of our embeddings to the plain way's, with equal members / with each network's members / fraction of different members.
-reference differs: relative difference to the reference, with equal centers."""
-RANGE_NOTE = """The ratio to the bound depends on the code. Ratios to the others also depend on the machine: they write
-whole tensors to memory, while ours stay in cache. Their disadvantage grows with the batch size and with slower memory.
-Quote a range."""
-REFERENCE_NOTE = """reference: the checkout's code, always in float32. On the CPU its sampling is compiled code of dgl,
-while the plain way's is a Python loop; see the ratio without sampling ("rest")."""
-STAGE_NOTE = """share: of reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE, in this run; quote
-ratios instead. read (OBJ): the same shapes read as meshes and sampled; not in the sum."""
-MEMORY_NOTE = """MiB: peak memory of a process that does one pass (in parentheses: without libraries, loaded network and
-input)."""
+of the embeddings with the same members / with each network's members / fraction of different members. reference
+differs: relative difference to the reference, with the same centers."""
+RANGE_NOTE = """The ratio to the bound depends on the code. Ratios to other implementations also depend on the machine:
+they write whole tensors to memory, while ours stay in the cache. These ratios grow with the batch size and with slower
+memory. Quote a range."""
+REFERENCE_NOTE = """reference: the code of the checkout, always in float32. On the CPU it samples by compiled code of
+dgl, and the plain implementation by a Python loop. Compare the ratios without sampling ("rest")."""
+STAGE_NOTE = """share: percent of the time for reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE,
+in this run; quote ratios instead. read (OBJ): the same shapes, read as meshes and sampled; not in the sum."""
+MEMORY_NOTE = """MiB: peak memory of a process with one pass; in parentheses, without libraries, network and input."""
 
 
 def printed(cells: Sequence[Cell], where: str) -> str:
     """The tables and their notes."""
     blocks = [f"random weights, generated shapes, {where}", ratio_table(cells), RATIO_NOTE]
-    blocks += [textwrap.fill(line, 120) for line in (*ranges(cells), *costs(cells))]
+    blocks += [textwrap.fill(line, 120) for line in costs(cells)]
     blocks += [RANGE_NOTE] * any(cell.others for cell in cells)
     blocks += [REFERENCE_NOTE] * any(REFERENCE in cell.others for cell in cells)
     blocks += [stage_table(cells), STAGE_NOTE]
@@ -85,9 +83,6 @@ def ratio_table(cells: Sequence[Cell]) -> str:
     columns: dict[str, Callable[[Cell], Any]] = {"turns": lambda c: c.turns.count, "ours / bound": Cell.over_bound}
     for who in (PLAIN, REFERENCE):
         columns |= {f"{who} / ours": ratio(who, "all"), f"{who} / ours, rest": ratio(who, "all but sampling")}
-    timed = {who for cell in cells for who in cell.turns.seconds}
-    if {CALL, PLAIN} <= timed:
-        columns["plain / ours, overlapped"] = lambda cell: cell.others and cell.turns.ratio(PLAIN, CALL)
     columns |= {"plain differs": differs, "reference differs": from_reference}
     return _columns(cells, columns)
 
@@ -104,22 +99,9 @@ def costs(cells: Sequence[Cell]) -> list[str]:
     return lines
 
 
-def ranges(cells: Sequence[Cell]) -> list[str]:
-    """One line per model and precision: least and largest ratio over the batch sizes."""
-    lines = []
-    for model, precision in dict.fromkeys((cell.model, cell.precision) for cell in cells):
-        some = [cell for cell in cells if (cell.model, cell.precision) == (model, precision)]
-        figures = {"ours / bound": [cell.over_bound().median for cell in some]}
-        figures |= {f"{who} / ours": [cell.ratio(who).median for cell in some] for who in some[0].others}
-        shown = [f"{name} {min(values):.1f} to {max(values):.1f}" for name, values in figures.items()]
-        sizes = ", ".join(str(cell.batch) for cell in some)
-        lines.append(f"{model}, {precision}, over batches of {sizes}: {'; '.join(shown)}.")
-    return lines
-
-
 def seconds_of(cell: Cell) -> dict[str, float]:
-    """Stage -> our median seconds per batch, in the order of execution; stages outside the sum come last."""
-    who = {s: name for name in (FILES, OURS, CALL) if name in cell.turns.seconds for s in cell.turns.stages(name)}
+    """Stage -> our median seconds per batch, in the order of execution. Stages outside the sum come last."""
+    who = {s: name for name in (FILES, OURS) if name in cell.turns.seconds for s in cell.turns.stages(name)}
     return {stage: cell.turns.time(who[stage], (stage,)).median for stage in TITLES if stage in who}
 
 
@@ -153,7 +135,7 @@ def memory_table(cells: Sequence[Cell]) -> str:
 
 
 def draw(path: Path, cells: Sequence[Cell], where: str) -> Path:
-    """Draw the stages as percent of the plain implementation's time, or of ours if there is none.
+    """Draw the time of each stage in percent of the plain implementation's time or, without one, of ours.
 
     One panel per model and precision, one group of bars per batch size.
     """
@@ -183,7 +165,7 @@ def _base(cell: Cell) -> str:
 
 
 def _panel(axis: Any, cells: Sequence[Cell]) -> None:
-    """Draw one bar per contender: its length is the median ratio to the base, divided by the stages' medians."""
+    """Draw one bar per contender. Its length is the median ratio to the base; stages divide it by their medians."""
     place, ticks = 0.0, {}
     for cell in cells:
         axis.text(0, place - 0.62, f"batch {cell.batch}", va="bottom", fontsize=9, fontweight="bold")

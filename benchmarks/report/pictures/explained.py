@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses
 
 KNOWN = ("chair", "sofa", "table")
-# host, donor, and the fraction of the host's height that is kept; with 1 the donor stands on the whole host
+# host, donor, and fraction of the host's height that is kept; 1: the donor is put on top of the whole host
 PLANTED = (
     ("chair", "guitar", 0.55),
     ("chair", "plant", 0.55),
@@ -24,11 +24,11 @@ PLANTED = (
 EXAMPLES = 10_000  # first seed of test shapes; example shapes have smaller seeds
 DRAWN = 6000  # points of a shape
 SHOWN = 40  # example shapes per class
-CHAIR, CHAIR_SEED = "parsons", 101  # a chair whose seat and legs stay whole if the back is cut off
+CHAIR, CHAIR_SEED = "parsons", 101  # cutting off the back of this chair leaves seat and legs intact
 
 
 def example_shapes(encoder: ShapeEncoder) -> KnownClasses:
-    """Known classes of the picture."""
+    """Known classes of the picture, from examples."""
     from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
@@ -47,7 +47,7 @@ def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     known, plain = example_shapes(encoder), sample(generate("chair", CHAIR_SEED, CHAIR), DRAWN, CHAIR_SEED)
     shape = plant("chair", "guitar", DRAWN, CHAIR_SEED, 0.52, CHAIR, "acoustic")
     figure, axes = plots.panels(1, 3, size=(9, 4.2))
-    titles = ("a chair", "with a guitar for a back", "the part that is foreign")
+    titles = ("a chair", "with a guitar for a back", "the foreign part")
     for axis, title, cloud in zip(axes.flat, titles, (plain, shape.cloud), strict=False):
         result = localize(cloud, known, encoder=encoder, up="y")
         plots.novelty_map(result, ax=axis)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     Labels = tuple[Scene, np.ndarray, np.ndarray]
 
-DRAWN = 60_000  # points of a scan
+DRAWN = 60_000  # most points of a scan
 HIGHEST = 2.2  # meters; walls are drawn up to here
-MOST_NAMED = 64  # classes in the legend
-FLOOR, REST = 0.86, 0.74  # grays
+MOST_NAMED = 64  # most classes in the legend
+FLOOR, REST = 0.86, 0.74  # gray values
 
 
 def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: Names, **how: Any) -> Path:
@@ -51,7 +51,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
         rest = np.where(is_floor, FLOOR, REST)[:, None] * np.ones(3)
         inside = np.maximum(judged.numbers, 0)
         shown = {
-            f"{scene.name}: what is there": (true, label_colors(true)),
+            f"{scene.name}: true names": (true, label_colors(true)),
             f"names by {encoder.identity.checkpoint}": (predicted, label_colors(predicted)),
             "novelty against the known names": (inside, np.array(novelty)[inside]),
             f"the {len(judged)} objects that were found": (inside, label_colors(inside)),
@@ -87,11 +87,11 @@ def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels],
         scene, called, novelty = of(number)
         true = np.zeros(len(scene), dtype=np.int64) if scene.labels is None else scene.labels
         layout = np.isin(np.array(("", *table.names))[true], ("wall", "ceiling"))
-        drawn = replace(scene, instances=np.where(layout, 0, 1))  # _draw may leave out points of instance 0
+        drawn = replace(scene, instances=np.where(layout, 0, 1))  # instance 0: `_draw` may leave these points out
         is_floor = np.zeros(len(scene), dtype=bool)
         for ax, rgb in zip(column, (colors[true], colors[called + 1], ramp(novelty, *_range(novelty))), strict=True):
             _draw(ax, drawn, rgb, is_floor)
-        for ax, title in zip(column, ("what is there", "what it is called", "novelty, names hidden"), strict=True):
+        for ax, title in zip(column, ("what is there", "predicted classes", "novelty, names hidden"), strict=True):
             ax.set_title(f"{scene.name}: {title}", fontsize=12)
         shown[np.unique(np.concatenate([true[true > 0] - 1, called]))] = True
     marks = [{"label": name, "color": table.colors[i], "marker": "o"} for i, name in enumerate(table.names) if shown[i]]
@@ -106,7 +106,7 @@ def _range(novelty: np.ndarray) -> tuple[float, float]:
 
 
 def by_palette(path: Path) -> Path:
-    """Rewrite a PNG with 256 colors, a third of the bytes."""
+    """Rewrite a PNG with 256 colors, which takes a third of the bytes."""
     from PIL import Image
 
     with Image.open(path) as picture:
@@ -127,5 +127,5 @@ def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
     kept = np.flatnonzero(~before)
     kept = kept[thinned(len(kept), DRAWN)]
     draw(ax, xyz[kept], rgb[kept], size=1.0, edges=False)
-    across, rise, _ = view(xyz[kept])  # crop to the scan; `draw` sets square limits
+    across, rise, _ = view(xyz[kept])  # crop the axes to the scan
     ax.set(xlim=(across.min(), across.max()), ylim=(rise.min(), rise.max()))

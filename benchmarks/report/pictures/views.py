@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from benchmarks.scene_data.completed import Seen
     from openshape_ood.views.completion import Completer
 
-SHOWN = 6  # names per room, those with the most cells
+SHOWN = 6  # names drawn per room: those with the most cells
 
 
 def draw_views(path: Path, rooms: Mapping[str, Seen], completer: Completer) -> Path:

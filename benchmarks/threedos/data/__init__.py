@@ -1,6 +1,7 @@
-"""Readers of the 3DOS release: its data sets as the objects of a benchmark run.
+"""Readers of the 3DOS release, which give the objects of a benchmark run.
 
-Layout, roles and order: github.com/antoalli/3D_OS, `download_data.sh`, `datasets/`, `classifiers/`.
+Layout of the files, role of the sets and order of the objects are those of 3DOS:
+github.com/antoalli/3D_OS, `download_data.sh`, `datasets/`, `classifiers/`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SCANS = f"ScanObjectNN {scanobjectnn.SPLIT}/{scanobjectnn.NAME}"
 
 
 def load(split: Split, root: Path, *, cache: Path | None = None, progress: bool = True) -> BenchmarkData:
-    """The objects of a benchmark in `root`; classes without objects are left out and listed in `absent`."""
+    """Load the objects of a benchmark from `root`; classes without objects are listed in `absent`."""
     sets, source = index_sets(split, root, cache=cache, progress=progress)
     supported, tested = (set(sets[part].titles) for part in ("support", "known"))
     novel = set(sets["novel1"].titles) | set(sets["novel2"].titles)
@@ -44,7 +45,7 @@ def load(split: Split, root: Path, *, cache: Path | None = None, progress: bool 
 def index_sets(
     split: Split, root: Path, *, cache: Path | None = None, progress: bool = True
 ) -> tuple[dict[str, Objects], str]:
-    """All objects in `root` by set, in the order of 3DOS, and their source; `cache`: folder for parsed text."""
+    """Objects in `root` by set, in the order of 3DOS, and their source in words. cache: folder for parsed text."""
     if not root.is_dir():
         raise ShapeFileError(f"no folder {root}; expected the unpacked 3DOS release, see benchmarks/README.md")
     tests: dict[str, Sequence[Shape]]
@@ -73,13 +74,13 @@ def index_sets(
 def corrupted_support(split: Split, root: Path) -> Objects:
     """Corrupted copies of the support in the release: lidar and occlusion, in several severities."""
     if split.track == "real":
-        raise InputError(f"{split.name} has no corrupted copies: its support are scans")
+        raise InputError(f"{split.name} has no corrupted copies, because its support shapes are scans")
     synthetic = split.track == "synthetic"
     return Objects(shapenet.corrupted(root, split.known) if synthetic else modelnet.corrupted(root, split))
 
 
 def _held_out(shapes: Sequence[Shape]) -> tuple[Sequence[Shape], Sequence[Shape]]:
-    """Split off a tenth for validation, drawn and ordered as in trainer_ddp_cla_r2r.py."""
+    """Split off a tenth for validation, with the random draw and order of trainer_ddp_cla_r2r.py."""
     from sklearn.model_selection import train_test_split
 
     held_out = int(len(shapes) * 10 / 100)

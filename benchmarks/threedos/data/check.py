@@ -1,17 +1,14 @@
-"""Check of a data folder: objects of each benchmark against the published counts, without reading clouds."""
+"""Compare the objects in a data folder with the published counts, without reading clouds."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from benchmarks.report.tables import Table
 from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, scanobjectnn, shapenet
-from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
+from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names, tables
 from openshape_ood.errors import ShapeFileError
 
 MOST_NAMED = 3  # missing files or folders listed by name
@@ -20,19 +17,14 @@ DOWNLOAD = "python -m benchmarks data download"
 Counts = Mapping[str, Mapping[str, int]]
 
 
-@cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("counts.toml").read_text(encoding="utf-8"))
-
-
 def published_counts(name: str) -> dict[str, int]:
     """Part -> published number of objects; parts without a published count are absent."""
-    return {part: count for part, count in _tables().get(name, {}).items() if isinstance(count, int)}
+    return {part: count for part, count in tables("data/counts.toml").get(name, {}).items() if isinstance(count, int)}
 
 
 def published_class_counts(name: str) -> dict[str, dict[str, int]]:
     """Part -> class title -> published number of objects."""
-    return _tables().get(name, {}).get("classes", {})
+    return tables("data/counts.toml").get(name, {}).get("classes", {})
 
 
 def differences(name: str, counts: Counts) -> list[str]:
@@ -45,11 +37,11 @@ def differences(name: str, counts: Counts) -> list[str]:
 
 @dataclass(frozen=True)
 class Checked:
-    """One benchmark in one folder; counts: part -> class title -> objects, None if the files cannot be read."""
+    """Result for one benchmark. counts: part -> class title -> objects; None if the files cannot be read."""
 
     split: Split
     counts: Counts | None = None
-    problem: str = ""  # why it cannot run
+    problem: str = ""  # reason why the benchmark cannot run, or ""
     differs: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()  # classes without objects in a part that needs them
 
@@ -108,9 +100,10 @@ def _first_missing(root: Path, paths: Iterable[Path]) -> list[str]:
 
 
 def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
-    """Lines to print, and True if all data are there with the published counts; `quiet`: one line per benchmark.
+    """Lines to print, and True if all data exist with the published counts. quiet: one line per benchmark.
 
-    The corrupted copies of ModelNet40 are required. The original's caches are not: text files have the same clouds.
+    The corrupted copies of ModelNet40 are required. The cache files of 3DOS are optional, because the
+    text files have the same clouds.
     """
     if not root.is_dir():
         return [f"no folder {root}; to fetch the data: {DOWNLOAD}"], False
@@ -153,7 +146,7 @@ def _row(part: str, title: str, found: int, published: int | None) -> tuple[str,
 
 
 def _copies(root: Path, splits: Iterable[Split]) -> str:
-    """Problem of the corrupted copies of ModelNet40, "" if all can be read."""
+    """Problem with the corrupted copies of ModelNet40; "" if all can be read."""
     try:
         missing = _first_missing(root, [path for split in splits for path in modelnet.corrupted_paths(root, split)])
         if not missing:

@@ -20,7 +20,7 @@ download."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 if all downloads worked or all data are as published, 1 if not, 130 after Ctrl-C."""
+    """Run the command. Returns 0 if all downloads worked or all data are as published, else 1; 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
     work = _check if args.command == "check" else _download
     return options.finish(partial(work, args), "; the same command resumes")
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="check | download", dest="command")
-    words = "list found and published objects of every benchmark, and missing files"
+    words = "list the found and the published objects of each benchmark, and missing files"
     check = commands.add_parser("check", help=words, description=words)
     check.add_argument("--data-root", type=Path, required=True, metavar="DIR", help="the unpacked 3DOS release")
     check.add_argument("--quiet", action="store_true", help="one line per benchmark, no tables")
@@ -74,7 +74,7 @@ def _download(args: argparse.Namespace) -> int:
                     print(f"error: {options.printable(str(error))}", file=sys.stderr)
                     failed = True
     except Timeout as error:
-        raise FileError(f"another download into {root} is running; wait until it ends") from error
+        raise FileError(f"another download into {root} is running. Expected no other. Wait until it ends") from error
     if not failed:
         print(f"Next: python -m benchmarks data check --data-root {root}")
     return int(failed)

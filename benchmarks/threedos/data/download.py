@@ -29,12 +29,15 @@ TABLE = Path(__file__).with_name("archives.toml")
 CHUNK = 1 << 20  # bytes
 BUSY = (408, 429, 500, 502, 503, 504)
 SILENCE, PAUSE = 30.0, 1.0  # seconds: timeout without data; pause before the first retry, doubled for each next one
-RETRIES = 4  # without progress
+RETRIES = 4  # most retries without progress
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive NAME.tar at `address` with one folder `folder`; size in bytes, approximate; 0 and "" if unknown."""
+    """An archive NAME.tar at `address` that has one folder, `folder`.
+
+    size: approximate number of bytes, 0 if unknown; sha256: "" if unknown.
+    """
 
     name: str
     address: str
@@ -45,7 +48,7 @@ class Archive:
 
 
 class _BrokenError(Exception):
-    """The download was interrupted; a retry may help."""
+    """Interrupted download, for which a retry may help."""
 
 
 def read_archives(path: Path) -> tuple[Archive, ...]:
@@ -82,13 +85,13 @@ def _is_local(address: str) -> bool:
 
 
 def install(archive: Archive, root: Path, *, keep: bool = False, progress: bool = True) -> str:
-    """Download and unpack an archive into `root`, unless its folder exists; returns what was done.
+    """Download an archive and unpack it into `root`, unless its folder exists; returns a text for the user.
 
-    A .tar that the user put there is used, and not deleted.
+    If the user has put the .tar into `root`, it is used and not deleted.
     """
     folder, by_hand = root / archive.folder, root / f"{archive.name}.tar"
     if folder.exists() or folder.is_symlink():
-        return f"there already, skipped ({folder})"
+        return f"skipped, because {folder} exists"
     tar = by_hand if by_hand.is_file() else fetch(archive, root, progress)
     check_room(root, tar.stat().st_size, "unpacking it")
     files = unpack(tar, folder, progress=progress)
@@ -98,13 +101,13 @@ def install(archive: Archive, root: Path, *, keep: bool = False, progress: bool 
 
 
 def fetch(archive: Archive, root: Path, progress: bool = True) -> Path:
-    """Download the archive into `root`, or the rest of it; returns its path. A partial file is kept on failure."""
+    """Download an archive, or its missing part, into `root`; returns its path. A partial file is kept on failure."""
     whole, furthest, failures = root / f"{archive.name}.downloaded.tar", 0, 0
     while not whole.is_file():
         try:
             _transfer(archive, whole, progress)
         except _BrokenError as error:
-            # progress means more bytes than ever before, so that a server that always restarts ends in an error
+            # progress is a file larger than ever before; else a server that always restarts would be retried forever
             kept = _size(_partial(whole))
             failures = 1 if kept >= furthest + CHUNK else failures + 1
             furthest = max(furthest, kept)
@@ -124,7 +127,7 @@ def fetch(archive: Archive, root: Path, progress: bool = True) -> Path:
 
 
 def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
-    """Download over one connection; raises `_BrokenError` if the file is incomplete at its end."""
+    """Download over one connection; raises `_BrokenError` if the file is still incomplete then."""
     from tqdm import tqdm
 
     partial = _partial(whole)
@@ -158,19 +161,19 @@ def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
 
 
 def _check_tar(archive: Archive, partial: Path) -> bool:
-    """Check the first bytes of a download early. If they are no tar header, delete it and raise `FileError`."""
+    """Check the first bytes of a download. If they are not a tar header, delete the file and raise `FileError`."""
     try:
         with partial.open("rb") as file:
             tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
         return True
     except tarfile.HeaderError as error:
         partial.unlink()
-        what = f"the answer of {archive.address} is no tar archive ({error}), and was not kept"
+        what = f"the answer of {archive.address} is not a tar archive ({error}), and was not kept"
         raise FileError(f"{archive.name}: {what}. {_by_hand(archive)}") from error
 
 
 def _partial(whole: Path) -> Path:
-    """Partial file of an earlier download, or a path that does not exist."""
+    """Path of the partial file of an earlier download, or of a new one."""
     return next(whole.parent.glob(f"{whole.stem}.*.partial"), whole.with_suffix(".partial"))
 
 
@@ -257,7 +260,7 @@ def gigabytes(count: int) -> str:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's write errors below `path` into `FileError`."""
+    """Within this context, convert write errors of the system to `FileError`."""
     try:
         yield
     except OpenShapeError:

@@ -1,4 +1,4 @@
-"""Clouds in HDF5 files: files are validated when indexed, rows are read when needed."""
+"""Clouds in HDF5 files. `index` validates a file; a row is read when it is needed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from openshape_ood.errors import ShapeFileError
 
 LAYOUT = "expected the layout of the 3DOS release, see benchmarks/README.md"
 _HANDLES = 4  # open files per process
-_LISTED = 256  # bytes per cloud in a list, without its points
+_LISTED = 256  # memory of a cloud in a list without its points, in bytes
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, TypeError, AttributeError)
-# h5py's automatic chunks, as in the original's caches, cut across rows. If chunks of neighboring rows are cached, a
-# row is read in a quarter of the time.
+# In files with h5py's automatic chunks, such as the caches of 3DOS, a chunk has parts of several rows. With this cache
+# a row is read in a quarter of the time.
 _CHUNK_CACHE = {"rdcc_nbytes": 32 << 20, "rdcc_nslots": 100_003}
 
 
 @dataclass(frozen=True, slots=True)
 class H5Shape:
-    """Row `start` of `data` (n, points, 3) in a file; with `stop`, points start to stop of `data` (n, 3)."""
+    """A cloud in a file: row `start` of `data` (n, points, 3); with `stop`, points start to stop of `data` (n, 3)."""
 
     title: str
     id: str
@@ -34,7 +34,7 @@ class H5Shape:
     stop: int = 0
 
     def read(self) -> np.ndarray:
-        """Read the cloud (n, 3) float32, and no other part of the file."""
+        """Read the cloud (n, 3) float32, without the rest of the file."""
         words = f"points {self.start} to {self.stop} ({self.id})" if self.stop else f"row {self.start}"
         try:
             state = self.path.stat()
@@ -53,16 +53,16 @@ class H5Shape:
 
 @lru_cache(maxsize=_HANDLES)
 def _opened(path: str, state: tuple[int, int, int], process: int) -> Any:
-    """The dataset `data` of an open file; opened again if the file changes or in another process."""
+    """Dataset `data` of an open file. It is opened again in each process, and after a change of the file."""
     import h5py
 
     return h5py.File(path, "r", **_CHUNK_CACHE)["data"]
 
 
 def index(path: Path, points: int | None = None, labels: int | None = None) -> tuple[int, np.ndarray]:
-    """Number of clouds in `data` (n, points, 3), and `label` (n,).
+    """Validate a file; returns the number of clouds in `data` (n, points, 3), and `label` (n,).
 
-    points: required number of points, None for any; labels: all must be below it, None for a file without labels.
+    points: required number of points, None for any; labels: number of classes, None for a file without labels.
     """
     import h5py
 

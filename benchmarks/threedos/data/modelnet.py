@@ -1,4 +1,4 @@
-"""ModelNet40 in the 3DOS release: CAD models of 10,000 points, y up, as text or in the original's h5 caches."""
+"""ModelNet40 in the 3DOS release: CAD models of 10,000 points, y up, as text or in the h5 cache files of 3DOS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CORRUPTED = "ModelNet40_corrupted"
 PARTS = ("train", "test")
 KINDS = ("lidar", "occlusion")
 SEVERITIES = (1, 2, 3, 4)
-# the original's names of a benchmark's known set: in its caches, and in the corrupted copies
+# benchmark -> names of its known set in the cache files of 3DOS and in those of the corrupted copies
 SETS = {"sr1": ("SR1", "set1"), "sr2": ("SR2", "set2")}
 
 
@@ -50,17 +50,17 @@ class TextShape:
 
 
 def listing(root: Path, part: str) -> Path:
-    """Expected file that lists the shapes of a split, "train" or "test"."""
+    """Path of the file that lists the shapes of a split, "train" or "test"."""
     return root / FOLDER / f"modelnet40_{part}.txt"
 
 
 def original_cache(root: Path, split: Split, part: str) -> Path | None:
-    """The original's cache file for the known classes, or None."""
+    """Path of the cache file of 3DOS for the known classes; None if the benchmark has none."""
     return root / CACHES / f"{SETS[split.name][0]}_{part}.h5" if split.name in SETS else None
 
 
 def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
-    """Expected files of the corrupted copies of the support, by kind and severity."""
+    """Paths of the corrupted copies of the support, by kind and severity."""
     if split.name not in SETS:
         raise InputError(f"{split.name} has no corrupted copies of ModelNet40; those that have: {', '.join(SETS)}")
     stem = f"modelnet_{SETS[split.name][1]}_train"
@@ -68,7 +68,7 @@ def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
 
 
 def is_there(root: Path, split: Split, part: str) -> bool:
-    """True if the original's cache or the text files of a split exist."""
+    """True if the cache file of 3DOS or the text files of a split exist."""
     original = original_cache(root, split, part)
     return bool(original and original.is_file()) or listing(root, part).is_file()
 
@@ -76,14 +76,14 @@ def is_there(root: Path, split: Split, part: str) -> bool:
 def shapes(
     root: Path, split: Split, part: str, cache: Path | None = None, progress: bool = True
 ) -> tuple[Sequence[Shape], str]:
-    """The shapes of the known classes in the order of the split, and their source: the original's cache, or text."""
+    """Shapes of the known classes in the order of the split, and their source: cache file of 3DOS, or text files."""
     original = original_cache(root, split, part)
     if original and original.is_file():
         return _labeled(original, split), original.name
     texts = _listed(root, split, part)
     if cache is None or not texts:
         return texts, "text files"
-    # the name has a hash of the folder, so that runs on two folders do not share a cache file
+    # the hash of the folder in the name gives each folder its own cache file
     where = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return _stored(cache / f"modelnet40_{split.name}_{part}_{where}.h5", texts, progress), "text files"
 
@@ -115,12 +115,12 @@ def _listed(root: Path, split: Split, part: str) -> list[TextShape]:
     ]
     missing = [text.path for text in texts if not text.path.is_file()]
     if missing:
-        raise ShapeFileError(f"{path} lists {len(texts)} shapes, but {len(missing)} are not there: first {missing[0]}")
+        raise ShapeFileError(f"{path} lists {len(texts)} shapes, but {len(missing)} are missing: {missing[0]}")
     return texts
 
 
 def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5Shape, ...]:
-    """The clouds of text files in our h5 cache, which is rebuilt if it was made from other files."""
+    """Clouds of the text files in our h5 cache. The cache is rebuilt if the text files have changed."""
     states = [(text.id, text.path.stat()) for text in texts]
     stamp = json.dumps([(name, state.st_size, state.st_mtime_ns) for name, state in states]).encode()
     starts = _starts(path, stamp) or _build(path, texts, stamp, progress)
@@ -128,7 +128,7 @@ def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5S
 
 
 def _starts(path: Path, stamp: bytes) -> list[int]:
-    """Start of each cloud, and end of the last one; [] for a missing, damaged or outdated file."""
+    """Start of each cloud, and end of the last cloud; [] for a missing, damaged or outdated file."""
     import h5py
 
     try:
@@ -151,7 +151,7 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: bytes, progress: bool)
         with replacing(path) as partial, h5py.File(partial, "w") as file:
             for text in tqdm(texts, desc="ModelNet40 text", unit="shape", disable=not progress, leave=False):
                 cloud = text.read()
-                if data is None:  # if all clouds have one size, each is one chunk
+                if data is None:  # chunks have the size of the first cloud
                     shape: dict[str, Any] = {"shape": (0, 3), "maxshape": (None, 3), "chunks": (len(cloud), 3)}
                     data = file.create_dataset("data", dtype="f4", fletcher32=True, **shape)
                 starts.append(starts[-1] + len(cloud))

@@ -19,12 +19,12 @@ PARTS = ("training", "test")
 
 
 def path_of(root: Path, part: str) -> Path:
-    """Expected file of a part, "training" or "test"."""
+    """Path of a part, "training" or "test"."""
     return root / "ScanObjectNN" / "h5_files" / SPLIT / f"{part}_{NAME}"
 
 
 def rows(root: Path, parts: Iterable[str], classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
-    """The objects of these classes, part by part in file order."""
+    """Objects of these classes, part by part, in the order of the files."""
     titles = {CLASSES.index(scanned): c.title for c in classes for scanned in c.scanobjectnn}
     shapes: list[H5Shape] = []
     for path in (path_of(root, part) for part in parts):

@@ -16,18 +16,18 @@ PARTS = ("train", "val", "test")
 KINDS = ("lidar", "occlusion")
 CORRUPTED = "sncore_corrupted_v2"
 SEVERITIES = (1, 2, 3, 4, 5)
-# 3DOS merges cell phones into the telephones, but only after it has selected the classes. With the published sets they
-# are therefore left out (github.com/antoalli/3D_OS, datasets/sncore_4k.py).
+# 3DOS maps cell phones to telephones, but only after the selection of classes. Its published sets have no cell phones
+# (github.com/antoalli/3D_OS, datasets/sncore_4k.py).
 CELL_PHONE = "02992529"
 
 
 def paths_of(root: Path, part: str) -> tuple[Path, Path, Path]:
-    """Expected files of clouds, synset ids and model ids of a split: "train", "val" or "test"."""
+    """Paths of the clouds, synset ids and model ids of a split: "train", "val" or "test"."""
     return _three(root / FOLDER, f"sncore_{part}_{POINTS}")
 
 
 def corrupted_paths(root: Path) -> tuple[tuple[Path, Path, Path], ...]:
-    """Expected files of the corrupted copies of the train split, for each kind and severity."""
+    """Paths of the corrupted copies of the train split, for each kind and severity."""
     folder = root / FOLDER / CORRUPTED
     return tuple(_three(folder / kind, f"sncore_{kind}_sev{s}_train") for kind in KINDS for s in SEVERITIES)
 
@@ -37,12 +37,12 @@ def _three(folder: Path, stem: str) -> tuple[Path, Path, Path]:
 
 
 def rows(root: Path, part: str, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
-    """The models of these classes in a split, in file order."""
+    """Models of these classes in a split, in the order of the file."""
     return tuple(_rows(paths_of(root, part), classes, POINTS))
 
 
 def corrupted(root: Path, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
-    """The corrupted copies of the train split, for these classes."""
+    """Corrupted copies of the models of these classes in the train split."""
     wanted = tuple(classes)
     return tuple(row for paths in corrupted_paths(root) for row in _rows(paths, wanted, None, f"{paths[0].stem}#"))
 
@@ -50,7 +50,7 @@ def corrupted(root: Path, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]
 def _rows(
     paths: tuple[Path, Path, Path], classes: Iterable[ObjectClass], points: int | None, prefix: str = ""
 ) -> Iterator[H5Shape]:
-    """Yield the shapes of these classes; their ids are `prefix`, synset and model."""
+    """Yield the shapes of these classes; an id consists of `prefix`, synset and model."""
     clouds, synset_path, model_path = paths
     titles = {synset: c.title for c in classes for synset in c.shapenet}
     count, _ = index(clouds, points)

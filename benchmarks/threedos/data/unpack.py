@@ -1,6 +1,6 @@
-"""Unpacking of an untrusted .tar: no checksums are published, so every member is checked.
+"""Unpacking of an untrusted .tar. No checksums are published, so each member is checked.
 
-It is unpacked into a temporary folder, which is renamed at the end: an existing folder is always complete.
+The archive is unpacked into a temporary folder, which is renamed at the end. An existing folder is therefore complete.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 
 from openshape_ood.errors import FileError, ShapeFileError
 
-MAX_MEMBERS = 500_000  # ModelNet40 as text has about 12,000
-MAX_DEPTH = 16  # nested folders
-MAX_HEADER = 32 * 1024  # bytes of names and attributes before one member; real ones have a few hundred
+MAX_MEMBERS = 500_000  # ModelNet40 as text files has about 12,000
+MAX_DEPTH = 16  # most nested folders
+MAX_HEADER = 32 * 1024  # most bytes of names and attributes before a member; usual are a few hundred
 
 
 def unpack(tar: Path, folder: Path, *, progress: bool = True) -> int:
-    """Unpack a tar with one folder, `folder.name`, to `folder`, completely or not at all; returns its number of files.
+    """Unpack a tar whose only folder is `folder.name`, atomically; returns the number of files.
 
-    Only plain files and folders inside that folder are written, in total no more bytes than the archive has.
+    Only plain files and folders inside that folder are written, and at most as many bytes as the archive has.
     """
     temporary = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed run
+    shutil.rmtree(temporary, ignore_errors=True)  # of a killed run
     try:
         files = _extract(tar, temporary, folder.name, progress)
         os.rename(temporary / folder.name, folder)
@@ -68,9 +68,9 @@ def _extract(tar: Path, into: Path, top: str, progress: bool) -> int:
 
 
 class _Bounded(io.FileIO):
-    """A .tar file that limits the bytes read for one header to `left`.
+    """A .tar file of which at most `left` further bytes are read.
 
-    tarfile reads names and attributes of any claimed size into memory, and follows chains of them.
+    Without this limit, tarfile reads names and attributes of any claimed size into memory.
     """
 
     left = MAX_HEADER
@@ -86,10 +86,10 @@ def _members(archive: tarfile.TarFile, file: _Bounded) -> Iterator[tarfile.TarIn
     """Yield the members in bounded memory; raises `ShapeFileError` if the end of the archive is missing."""
     while member := archive.next():
         archive.members = []  # type: ignore[attr-defined]
-        file.left = sys.maxsize  # for the content of the member; `_problem` checks its size
+        file.left = sys.maxsize  # no limit for the content of a member, whose size `_problem` checks
         yield member
         file.left = MAX_HEADER
-    # tarfile treats a damaged header as the end; the real end is a block of zeros
+    # tarfile takes a damaged header for the end of the archive; the true end is a block of zeros
     file.left = MAX_HEADER
     file.seek(archive.offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -97,11 +97,11 @@ def _members(archive: tarfile.TarFile, file: _Bounded) -> Iterator[tarfile.TarIn
 
 
 def _problem(member: tarfile.TarInfo, parts: list[str], top: str, held: int) -> str:
-    """Reason to refuse a member, or ""."""
+    """Reason to refuse a member; "" for a valid one."""
     name = member.name
     if not (member.isreg() or member.isdir()) or member.issparse():
         return "is a link, a device or a sparse file; only files and folders are unpacked"
-    if member.size < 0 or member.offset_data + member.size > held:  # members do not overlap, so their sum fits too
+    if member.size < 0 or member.offset_data + member.size > held:  # members do not overlap
         return f"claims {member.size:,} bytes, past the end of the archive: truncated or hostile"
     if name.startswith("/") or ".." in parts or (parts and parts[0] != top and not parts[-1].startswith("._")):
         return f"lies outside the folder {top!r}"
@@ -111,7 +111,7 @@ def _problem(member: tarfile.TarInfo, parts: list[str], top: str, held: int) -> 
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int:
-    """Write one member; returns 1 for a file, 0 for a folder. Raises `ShapeFileError` if its path is taken."""
+    """Write one member; returns 1 for a file, 0 for a folder. Raises `ShapeFileError` if its path exists."""
     try:
         content = archive.extractfile(member)
         if content is None:  # a folder

@@ -39,8 +39,8 @@ def embed(
     """Embed shape files into a folder of shards, or into one file.
 
     With a folder (extra [parquet]), a run is resumable: existing ids are not embedded again, and failed ids only with
-    `retry_failed`. If the size or time of a file has changed, the file is embedded again. Changes of its side files,
-    such as textures, are not detected. Memory: 48 bytes for each id and path.
+    `retry_failed`. If the size or modification time of a file has changed, the file is embedded again. Changes of files
+    that it refers to, such as textures, are not detected. Memory: 48 bytes for each id and path.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def embed(
         if len(todo):
             work = compress(_normal(items, shard), plan.todo)
             if engine == "local":
-                _run(work, plan.own_axes, settings, header, folder, step, shard is None)
+                _run(work, plan.item_axes, settings, header, folder, step, shard is None)
             else:
                 on_ray.run(work, len(todo), settings, header, folder, step, cluster or on_ray.Cluster())
         counts = None if shard else store.settle(folder)
@@ -122,13 +122,13 @@ def embed(
 class _Plan(NamedTuple):
     """Plan of a run for its n items.
 
-    `places` (n,) are the keys of the items, `todo` (n,) is the mask of items to embed, and `own_axes` is True if an
-    item
-    has its own axis. `given`, `reused`, `skipped` and `changed` are as in `Summary`."""
+    `places` (n,) are the keys of the items, and `todo` (n,) is the mask of items to embed. `item_axes` is True if an
+    item has an axis. `given`, `reused`, `skipped` and `changed` are as in `Summary`.
+    """
 
     places: np.ndarray
     todo: np.ndarray
-    own_axes: bool
+    item_axes: bool
     given: int
     reused: int
     skipped: int
@@ -151,16 +151,20 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     todo[first] = True
     for i in np.flatnonzero(files[first[inverse]] != files)[:1]:
         one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
-        remedy = "Give one folder that contains both, or a list with a column id"
-        raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
+        raise InputError(
+            f"two shapes have the id {one.id!r}: {one.path} and {other.path}. Expected different ids. "
+            "Give one folder that contains both, or a list with a column id."
+        )
     there = keys(word for row in written(folder) for word in texts_of(*row)).reshape(-1, 3).T
     done = todo & np.isin(wanted, there[1])
     changed = todo & ~done & np.isin(files, there[2])
     for i in np.flatnonzero(todo & ~done & ~changed & np.isin(ids, there[0]))[:1]:
         item = next(islice(_normal(items, share), i, None))
         path = next(path for id, path, _ in written(folder) if id == item.id)
-        remedy = "Give another --out, or a list with other ids"
-        raise InputError(f"{folder} has the id {item.id!r} from {path}, now it is for {item.path}. {remedy}")
+        raise InputError(
+            f"{folder} has the id {item.id!r} from {path}, now it is for {item.path}. Expected one file per id. "
+            "Give another --out, or a list with other ids."
+        )
     todo &= ~done
     if retry and share is None:  # not with shares, because other processes may still write errors
         store.forget_errors(folder, wanted[todo])
@@ -192,7 +196,7 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     plan = _plan(items, out, None, retry=False)
     encoder, header = load(settings, settings.header())
     work = compress(_normal(items, None), plan.todo)
-    shards = list(embed_shards(encoder, work, settings, plan.own_axes, step))
+    shards = list(embed_shards(encoder, work, settings, plan.item_axes, step))
     embeddings = np.concatenate([rows.embeddings for rows in shards]) if shards else np.empty((0, header.dim))
     names = ("ids", "paths", "ups", "failed", "stamps")
     ids, paths, ups, failed, stamps = ([one for rows in shards for one in getattr(rows, name)] for name in names)

@@ -35,7 +35,7 @@ SHARDS_A_WORKER = 4  # minimum number of shards per worker, so that all workers 
 LEAST_ROWS = 16  # minimum number of rows of a shard
 PIECES = 32  # number of parts into which a shard is split after its workers died
 RETRIES = 2  # number of times that Ray repeats a task whose worker died
-HOPELESS = 4  # if so many shards are lost before any success, the cause is not a single shape
+HOPELESS = 4  # if this number of shards is lost before any success, the cause is not a single shape
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -103,7 +103,9 @@ def run(
                 step(len(chunk), ray.get(ready))
                 written += 1
             except ray.exceptions.RayTaskError as error:
-                raise OpenShapeError(f"a worker cannot continue: {error.cause!r}") from error
+                raise OpenShapeError(
+                    f"a worker stopped with {error.cause!r}. Expected a written shard. Correct the cause and run again."
+                ) from error
             except ray.exceptions.RayError as error:  # the worker or its machine died, or memory ran out
                 died += 1
                 if not written and died >= HOPELESS:
@@ -128,8 +130,8 @@ def _loaded(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
 def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
     """Task of a worker: embed and write one shard. Returns the process id."""
     encoder, header = _loaded(settings, header)
-    own_axes = any(item.up is not None for item in items)
-    for rows in embed_shards(encoder, items, replace(settings, shard_rows=len(items)), own_axes):
+    item_axes = any(item.up is not None for item in items)
+    for rows in embed_shards(encoder, items, replace(settings, shard_rows=len(items)), item_axes):
         write_shard(out, rows, header)
     return os.getpid()
 
@@ -148,7 +150,10 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise MissingPackageError(f"the engine ray needs Ray: pip install 'openshape-ood[ray]' ({error})") from error
+        raise MissingPackageError(
+            f"the engine ray is not available ({error}). Expected the package ray. "
+            "Run pip install 'openshape-ood[ray]'."
+        ) from error
     if ray.is_initialized():  # started by the caller, who also ends it
         yield ray
         return
@@ -166,8 +171,10 @@ def connected(cluster: Cluster) -> Iterator[Any]:
                 ray.init(**how)
         except (ValueError, RuntimeError, OSError) as error:  # includes ConnectionError and TimeoutError
             reason = " ".join(str(error).split())[:300]
-            remedy = "Leave --address out, or start a cluster first: ray start --head"
-            raise OpenShapeError(f"cannot use Ray at {how['address']!r}: {reason}. {remedy}") from error
+            raise OpenShapeError(
+                f"cannot use Ray at {how['address']!r} ({reason}). Expected a running cluster. "
+                "Leave --address out, or start a cluster first: ray start --head"
+            ) from error
         yield ray
     finally:
         ray.shutdown()

@@ -56,7 +56,7 @@ def is_list(path: Path) -> bool:
 
 
 class ShapeList:
-    """Shapes of a list file, in order. Each iteration reads the file again and does not load it into memory.
+    """Shapes of a list file, in order. Each iteration reads the file again, without loading all of it into memory.
 
     Paths are relative to the folder of the list. Without a column `id`, the id is the path as written.
 
@@ -93,12 +93,15 @@ def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:
                 cells = dict(zip(places, line, strict=False))
                 yield tuple(cells[name].strip() if name in cells else None for name in COLUMNS)
     except (OSError, csv.Error) as error:
-        raise FileError(f"cannot read the list {path}: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(
+            f"cannot read the list {path} ({reason}). Expected a table with a column path. Check the file."
+        ) from error
 
 
 @dataclass(frozen=True)
 class Share:
-    """Share of the ids that a run embeds: number `index`, from 0, of `count`. An id always has the same share."""
+    """Share of the ids that a run embeds: number `index`, from 0, of `count`. An id is always in the same share."""
 
     index: int
     count: int
@@ -165,7 +168,7 @@ class Settings:
         else:
             path = given_path(self.checkpoint, "checkpoint")
             if not path.is_file():
-                raise WeightsError(f"{self.model}: no checkpoint file at {path}")
+                raise WeightsError(f"{self.model}: there is no file {path}. Expected a checkpoint. Check the path.")
             digest = sha256(path)
         identity = Identity(row.name, row.text.space, digest)
         made = Provenance(identity, "", self.up, int(self.seed), int(self.num_samples), __version__)
@@ -174,7 +177,7 @@ class Settings:
     def load(self) -> ShapeEncoder:
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-        # passed only if it is not the default; the default gives the same embeddings on all machines
+        # the default precision is not passed
         more: dict[str, Any] = {} if self.precision == "float32" else {"precision": self.precision}
         return ShapeEncoder.from_pretrained(self.model, checkpoint=self.checkpoint, device=self.device, **more)
 
@@ -198,7 +201,7 @@ class Summary:
     skipped : int
         Number of failures of earlier runs that were not embedded again.
     rows, errors : int
-        Number of embeddings and failures that the file or folder now contains; for a share, only its own.
+        Number of embeddings and failures that the file or folder now contains. For a share: only those of the share.
     header : Header
     changed : int
         Number of shapes that were embedded again because their files changed.
@@ -221,4 +224,4 @@ def check_least(given: Any, **least: int) -> None:
     for name, bound in least.items():
         value = getattr(given, name)
         if value is not None and value < bound:
-            raise InputError(f"{name} is {value}; expected {bound} or more")
+            raise InputError(f"{name} is {value}. Expected {bound} or more. Give a larger number.")

@@ -55,7 +55,7 @@ def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
     if encoder.identity.sha256 != header.identity.sha256:
         here = f"the weights here have the sha256 {encoder.identity.sha256[:8]}"
         raise MixedEncodersError(
-            f"{here}. Expected those of the embeddings, by {header.identity}. Use the same weights on every machine."
+            f"{here}. Expected the weights of {header.identity}. Use the same weights on every machine."
         )
     return encoder, replace(header, temperature=encoder.temperature)
 
@@ -64,18 +64,18 @@ def embed_shards(
     encoder: ShapeEncoder,
     items: Iterable[Item],
     settings: Settings,
-    own_axes: bool,
+    item_axes: bool,
     step: Step = lambda count, process: None,
     seconds: float | None = None,
 ) -> Generator[Rows]:
     """Read and embed items, `shard_rows` at a time. Items are taken from the iterable only when files are read.
 
-    `own_axes` is True if items may have their own `up`. The same items in the same order give the same shards, unless
-    `seconds` limits the time per shard, so that a killed run loses little work; the first shard is then small. `step`
-    is called for every file read. Raises `WeightsError` if no embedding of a batch is usable.
+    `item_axes` is True if items may have an axis `up`. The same items in the same order give the same shards, unless
+    `seconds` limits the time per shard. With this limit, the first shard is small, and a killed run loses little work.
+    `step` is called for every file read. Raises `WeightsError` if no embedding of a batch is usable.
     """
     # the reading processes prepare clouds, unless there are several samplings or individual axes
-    prepared = settings.num_samples == 1 and not own_axes
+    prepared = settings.num_samples == 1 and not item_axes
     rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
     waiting: deque[Item] = deque()
 
@@ -138,8 +138,8 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
         if not sound.any():
             name = encoder.identity.checkpoint
             raise WeightsError(
-                f"{name} gave only embeddings that are zero or not finite. Its weights are damaged. "
-                "Download them again."
+                f"{name} gave only embeddings that are zero or not finite. Expected finite numbers. "
+                "Download its weights again, because they may be damaged."
             )
         for one in compress(batch, ~sound):
             to.fail(one.item, "its embedding is zero or not finite", one.up)

@@ -1,9 +1,9 @@
 """Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
 
-The kernels give the same indices as the reference in `plain`. Float32 operations have the same order, without fused
-multiply-add: it rounds once instead of twice, and a point near the edge of a ball could change from inside to outside.
-The tests run the kernels in Triton's interpreter and compile them for a GPU. **The speed on a GPU was not measured**,
-so block and warp counts are not tuned.
+The kernels give the same indices as the reference in `plain`. Float32 operations have the same order as there. Fused
+multiply-add is disabled, because it rounds once instead of twice. With it, a point near the edge of a ball could change
+from inside to outside. The tests run the kernels in Triton's interpreter and compile them for a GPU. **The speed on a
+GPU was not measured**, so block and warp counts are not tuned.
 
 The wheels of torch for Linux include Triton. This module can be imported without Triton.
 """
@@ -28,7 +28,7 @@ except ImportError:
 
 # maximum number of points whose distances fit in the registers of one program; larger clouds use torch
 LARGEST_CLOUD = 16_384
-# maximum number of points whose coordinates fit in registers too; for larger clouds they are read again from the cache
+# maximum number of points whose coordinates also fit in registers. Larger clouds are read again in every step
 LARGEST_RESIDENT = 8_192
 # block sizes of the ball query: centers, and points per step
 CENTERS, POINTS = 8, 256
@@ -55,7 +55,8 @@ def _runs(device: torch.device) -> bool:
         line = torch.arange(4.0, device=device)[None, :, None].expand(1, 4, 3)
         return farthest_point_sampling(line, 3).tolist() == [[0, 3, 1]]
     except Exception as error:  # fall back to torch after any error of the compiler, driver or launcher
-        warnings.warn(f"the Triton kernels do not run on {device}, torch is used: {error}", stacklevel=3)
+        what = f"the Triton kernels do not run on {device} ({error})"
+        warnings.warn(f"{what}. Expected a GPU that Triton supports. The sampler 'torch' is used.", stacklevel=3)
         return False
 
 
@@ -80,14 +81,16 @@ def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    The result is as from `plain.ball_query`. Raises `InputError` for tensors that are not on one CUDA device or have
-    other shapes, `MissingPackageError` without triton.
+    The result equals the result of `plain.ball_query`. Raises `InputError` for tensors that are not on one CUDA device
+    or have other shapes, `MissingPackageError` without triton.
     """
     _check(xyz, "clouds (b, n, 3)", least=1)
     _check(centers, "centers (b, p, 3)")
     if centers.device != xyz.device or centers.shape[0] != xyz.shape[0]:
-        what = f"clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}"
-        raise InputError(f"got {what}; expected equal numbers of clouds, on one device")
+        raise InputError(
+            f"got clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}. "
+            "Expected the same number of clouds in both, on one device. Give one set of centers per cloud."
+        )
     b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
     members = torch.empty(b, p, count, dtype=torch.long, device=xyz.device)
     blocks = triton.cdiv(p, CENTERS)
@@ -112,16 +115,18 @@ def _interpreted() -> bool:
 def _check(points: Tensor, expected: str, least: int = 0) -> None:
     if triton is None:
         raise MissingPackageError(
-            "the sampler 'triton' needs the package triton, which is not installed. "
+            "the sampler 'triton' is not available. Expected the package triton. "
             "Run pip install triton, or use the sampler 'torch'."
         )
     if points.device.type != "cuda" and not _interpreted():
-        what = f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}"
-        raise InputError(f"{what}; the sampler 'torch' runs on any device")
+        raise InputError(
+            f"the sampler 'triton' got a tensor on {points.device}. Expected tensors on a CUDA device. "
+            "Use the sampler 'torch', which runs on any device."
+        )
     if points.ndim != 3 or points.shape[2] != 3:
-        raise InputError(f"got a tensor of shape {tuple(points.shape)}, expected {expected}")
+        raise InputError(f"got a tensor of shape {tuple(points.shape)}. Expected {expected}. Reshape it.")
     if points.shape[1] < least:
-        raise InputError(f"got clouds of shape {tuple(points.shape)}, expected at least one point")
+        raise InputError(f"got clouds of shape {tuple(points.shape)}. Expected at least one point. Add points.")
 
 
 def _on(device: torch.device) -> AbstractContextManager:

@@ -1,12 +1,12 @@
 """Farthest-point sampling and ball query: numpy on the CPU, plain torch on other devices.
 
-Both do the same float32 arithmetic element by element, so they give the same indices. The rounding of a matrix product
-depends on the batch size, and TF32 or autocast would make it worse. A point near the edge of a ball could then change
-from inside to outside.
+Both do the same float32 arithmetic element by element, so they give the same indices. They use no matrix products,
+because the rounding of a matrix product depends on the batch size, TF32 and autocast. With matrix products, a point
+near the edge of a ball could change from inside to outside.
 
 On the CPU, a step with some 10,000 numbers takes about a microsecond. Function calls, temporary arrays and thread
 synchronization would take more time than the arithmetic. So clouds are processed one at a time, in one thread (two were
-not faster). Coordinates are in rows, and buffers fit into the cache of a core.
+not faster). Each coordinate is one row of an array (3, n), and buffers fit into the cache of a core.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def gather(points: Tensor, indices: Tensor) -> Tensor:
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
     """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3). The first is point 0.
 
-    Each next point is the one farthest from all previous points. Of points at equal distance, the lowest index is
-    taken. If the cloud has fewer distinct points than `count`, point 0 is repeated.
+    Each next point has the largest distance to the nearest previous point. If several points have this distance, the
+    lowest index is taken. If the cloud has fewer distinct points than `count`, point 0 is repeated.
     """
     xyz = xyz.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():  # the compiler cannot trace numpy buffers
@@ -70,14 +70,16 @@ def _sample(xyz: Tensor, count: int) -> Tensor:
 
 
 def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
-    """The same indices (b, count), computed by dgl on the CPU. Raises `MissingPackageError` without `[dgl]`."""
+    """As `farthest_point_sampling`, but computed by dgl on the CPU. Raises `MissingPackageError` without `[dgl]`."""
     # without this setting, dgl writes a file to the home folder on its first import
     os.environ.setdefault("DGLBACKEND", "pytorch")
     try:
         from dgl.geometry import farthest_point_sampler
     except ImportError as error:
-        how = "pip install 'openshape-ood[dgl]' (Python 3.11). The default sampler needs no package"
-        raise MissingPackageError(f"the sampler 'dgl' needs the package dgl: {how}") from error
+        raise MissingPackageError(
+            f"the sampler 'dgl' is not available ({error}). Expected the package dgl. Run pip install "
+            "'openshape-ood[dgl]' with Python 3.11, or use the default sampler."
+        ) from error
     return farthest_point_sampler(xyz.float().cpu(), count, start_idx=0).to(xyz.device)
 
 
@@ -104,9 +106,8 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
 
 
 def _distance_rows(xyz: Tensor, centers: Tensor, groups: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Squared distances (up to ROWS, n) between centers and all points, with the groups of these centers.
-
-    The arithmetic is that of `_squared_distances`. The buffer is reused, so copy the rows to keep them.
+    """Yield squared distances (r, n) of up to ROWS centers to all points, with the rows of `groups` for these centers.
+    The arithmetic is the same as in `_squared_distances`. The buffer is reused, so copy the distances to keep them.
     """
     clouds = xyz.transpose(1, 2).contiguous().numpy()
     # the factor -2 is applied first, because a power of two causes no rounding
@@ -139,7 +140,7 @@ def lowest(inside: Tensor, count: int) -> Tensor:
     If a row has fewer than `count`, its first index is repeated.
     """
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
-    # scatter each member to its rank; members beyond `count` go to a last column, which is cut off
+    # scatter each member to its rank. Members beyond `count` go to an additional column, which is removed
     column = torch.where(inside & (rank <= count), rank - 1, count).long()
     index = torch.arange(inside.shape[-1], device=inside.device).expand_as(column)
     groups = torch.zeros(*column.shape[:2], count + 1, dtype=torch.long, device=inside.device)
@@ -151,8 +152,8 @@ def lowest(inside: Tensor, count: int) -> Tensor:
 def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
     """Indices (b, p, count) int64, ascending, of the points of `xyz` (b, n, 3) nearest to `centers` (b, p, 3).
 
-    Of points at equal distance, the lowest indices are used. If a cloud has fewer than `count` points, the first index
-    is repeated.
+    If points have equal distances, the lowest indices are used. If a cloud has fewer than `count` points, the first
+    index is repeated.
     """
     xyz, centers = xyz.detach().float(), centers.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():
@@ -181,8 +182,8 @@ def _nearest(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
     distance, count_of = _squared_distances(centers, xyz), min(count, xyz.shape[1])
     limit = distance.kthvalue(count_of, dim=-1, keepdim=True).values
     nearer, rim = distance < limit, distance == limit
-    room = count_of - nearer.sum(dim=-1, keepdim=True)
-    return lowest(nearer | (rim & (rim.cumsum(dim=-1) <= room)), count)
+    missing = count_of - nearer.sum(dim=-1, keepdim=True)
+    return lowest(nearer | (rim & (rim.cumsum(dim=-1) <= missing)), count)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -192,7 +193,7 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _squared_norms(points: Tensor) -> Tensor:
-    # explicit additions, because on a GPU a sum over the axis may add in another order and round differently
+    # explicit additions, because a sum on a GPU may have another order and round differently
     x, y, z = points.square().unbind(-1)
     return x + y + z
 

@@ -1,9 +1,9 @@
 """Farthest-point sampling by the rule of the compiled operator `pointnet2_ops`, with any sampler.
 
-The rule differs from the plain one in two ways. Points near the origin are never picked. Of points at equal distance,
-the one that the operator's threads compare first is picked. Here the input of the sampler is changed to get the same
-result: points near the origin are moved to point 0, and points are reordered. Rule:
-github.com/erikwijmans/Pointnet2_PyTorch, `sampling_gpu.cu`.
+The rule differs from the rule of `plain` in two ways. Points near the origin are never picked. Among points at equal
+distance, the operator picks the one that its threads prefer. To get the same result here, points near the origin are
+moved to point 0, and points are reordered before sampling. Rule: github.com/erikwijmans/Pointnet2_PyTorch,
+`sampling_gpu.cu`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 THREADS = 512  # maximum number of threads of the operator
-# squared norm. The operator compares with the double 1e-3, which is slightly below the float32 1e-3
+# points with a smaller squared norm are never picked. The operator compares with 1e-3 in double precision
 CORE = 1e-3
 
 
@@ -24,8 +24,8 @@ def sample_outside_core(xyz: Tensor, count: int, sample: Callable[[Tensor, int],
     """Indices (b, count) of points of `xyz` (b, n, 3), by the function `Grouping.sample`. The first index is 0."""
     order = torch.from_numpy(thread_order(xyz.shape[1])).to(xyz.device)
     x, y, z = xyz.detach().float().square().unbind(-1)
-    seen = torch.where((x + y + z < CORE)[..., None], xyz[:, :1], xyz)
-    return order[sample(seen[:, order], count)]
+    moved = torch.where((x + y + z < CORE)[..., None], xyz[:, :1], xyz)
+    return order[sample(moved[:, order], count)]
 
 
 @functools.cache

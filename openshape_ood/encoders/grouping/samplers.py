@@ -20,7 +20,7 @@ def find_grouping(name: str, device: torch.device) -> plain.Grouping:
     """Functions of the sampler `name` for `device`. All samplers give the same indices.
 
     "auto" uses Triton kernels on a supported GPU, else torch. The environment variable OPENSHAPE_OOD_NO_TRITON=1
-    disables Triton. "dgl" only samples; its ball query is the one of torch.
+    disables Triton. "dgl" is used for sampling only, and torch for the ball query.
 
     Raises `UnknownNameError` for another name, `InputError` for "triton" if the kernels do not run.
     """
@@ -35,6 +35,8 @@ def find_grouping(name: str, device: torch.device) -> plain.Grouping:
     if kernels.available(device):
         return plain.Grouping(kernels.farthest_point_sampling, kernels.ball_query)
     if name == "triton":
-        what = f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}"
-        raise InputError(f"{what}. Use the sampler 'auto', which needs no GPU.")
+        raise InputError(
+            f"the sampler 'triton' does not run on {str(device)!r}. Expected an NVIDIA GPU that Triton supports. "
+            "Use the sampler 'auto', which needs no GPU."
+        )
     return plain.PLAIN

@@ -69,7 +69,8 @@ class FoldedAbstraction(nn.Module):
     """
 
     def __init__(self, trained: SetAbstraction, dtype: torch.dtype) -> None:
-        # `dtype` is for the second and third layer. The first layer needs float32, because it subtracts large numbers
+        # `dtype` is the type of the second and third layer. The first layer needs float32, because it subtracts large
+        # numbers
         super().__init__()
         layers = [fold(conv, norm) for conv, norm in zip(trained.mlp_convs, trained.mlp_bns, strict=True)]
         (first, bias), (second, second_bias), (third, third_bias) = layers
@@ -90,7 +91,7 @@ class FoldedAbstraction(nn.Module):
             b, n, _ = part.shape
             lifted = F.linear(part, self.point, self.bias).flatten(0, 1)
             offsets = F.linear(middles, self.center).flatten(0, 1)
-            # one cloud after the other
+            # indices into the rows of all clouds
             groups = (groups + n * torch.arange(b, device=points.device)[:, None, None]).flatten(0, 1)
             for offset, group in zip(offsets.split(max(1, rows // k)), groups.split(max(1, rows // k)), strict=True):
                 x = lifted.index_select(0, group.flatten()).view(len(group), k, -1)
@@ -120,7 +121,7 @@ class Attention(nn.Module):
         self.fn = nn.ModuleDict({"to_qkv": to_qkv, "to_out": to_out})
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the `first` ones."""
+        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the first `first` tokens."""
         weight: Any = self.fn["to_qkv"].weight
         x = self.norm(x).to(weight.dtype)
         if first is None:
@@ -137,7 +138,7 @@ class FeedForward(nn.Module):
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
         first, last = nn.Linear(sizes.width, sizes.mlp_width), nn.Linear(sizes.mlp_width, sizes.width)
-        # empty places are training-time dropouts, which count in the keys
+        # `nn.Identity` replaces a dropout of the training, so that the numbers in the keys are the same
         self.norm, net = nn.LayerNorm(sizes.width), nn.Sequential(first, nn.GELU(), nn.Identity(), last)
         self.fn = nn.ModuleDict({"net": net})
 
@@ -152,17 +153,18 @@ class Block(nn.Sequential):
         super().__init__(Attention(sizes), FeedForward(sizes))
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Map tokens (b, t, w) to tokens (b, t, w), or only to the `first` ones."""
+        """Map tokens (b, t, w) to tokens of the same shape, or only to the first `first` tokens."""
         attention, feed_forward = self
         x = x[:, :first] + attention(x, first)
         return x + feed_forward(x)
 
 
 class Adapters(nn.Module):
-    """Adapters of TAMM (Zhang et al., arXiv 2402.18490): one for text, one for images. They replace a projection.
+    """Adapters of TAMM (Zhang et al., arXiv 2402.18490), one for text and one for images.
 
-    In zero-shot classification, half the cosine of the image branch is added to the cosine of the text branch. The sum
-    of the unit vectors with these weights gives the same numbers. Its length is between 0.5 and 1.5.
+    They replace the final projection. For zero-shot classification, TAMM adds the cosine of the text branch and half
+    the cosine of the image branch. The output is the text unit vector plus half the image unit vector. So its product
+    with a name is TAMM's sum. The norm of the output is between 0.5 and 1.5.
     """
 
     def __init__(self, sizes: PointBERTSizes) -> None:
@@ -178,7 +180,7 @@ class Adapters(nn.Module):
 
 
 def _adapter(width: int, hidden: int, out: int) -> nn.Sequential:
-    # empty places are training-time dropouts, which count in the keys
+    # `nn.Identity` replaces a dropout of the training, so that the numbers in the keys are the same
     first = [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Identity()]
     return nn.Sequential(*first, nn.Linear(hidden, out), nn.BatchNorm1d(out), nn.GELU())
 

@@ -44,7 +44,7 @@ class UntrainedNameWarning(UserWarning):
 class TextEncoder:
     """Text encoder of a checkpoint. It turns class names into unit vectors.
 
-    The model is loaded when the first name is needed that is not in the cache.
+    The model is loaded for the first name that is not in the cache.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class TextEncoder:
         self.aliases = _checked_aliases(aliases or {})
         self._row, self._device = row, device
         self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
-        # no cache for static vectors, because they are faster to compute than to look up
+        # static vectors need no cache, because computing them is faster than reading a cache
         keep = cache and row.text.kind == "open_clip"
         self._store = ArrayStore(own_folder("text"), self.dim) if keep else None
 
@@ -107,8 +107,8 @@ class TextEncoder:
         templates : str or sequence of str, optional
             Name of a list in templates.toml, "" for the name without a sentence, or sentences with one {} each.
         average : {"mean", "mean_of_units"}, optional
-            "mean": the embeddings of the sentences are averaged, then normalized. "mean_of_units": each is normalized
-            before that too.
+            "mean": the embeddings of the sentences are averaged, then normalized. "mean_of_units": each embedding is
+            also normalized before the average.
         aliases : mapping, optional
             Replacement word or words for a name. Several are averaged as unit vectors.
         cache : bool
@@ -158,8 +158,8 @@ class TextEncoder:
         if self._row.text.kind != "open_clip":
             model: Any = self._model
             far = ", ".join(repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far)
-            message = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows them. "
-            message += "Give example shapes instead: known={name: shapes}"
+            message = f"{self.identity.checkpoint!r} was not trained with names like {far}. Expected names close to "
+            message += "the names of its training. Give example shapes instead: known={name: shapes}."
             if far:
                 warnings.warn(message, UntrainedNameWarning, stacklevel=2)
         return anchors
@@ -178,9 +178,9 @@ class TextEncoder:
             sentences = [template.replace("{}", word) for word in some for template in self.templates]
             embedded = self._embed(sentences).reshape(len(some), len(self.templates), -1)
             if not np.isfinite(embedded).all():
-                what = f"text encoder of {self.identity.checkpoint!r}"
                 raise WeightsError(
-                    f"{what} gave values that are not finite. Its weights are damaged. Download them again."
+                    f"text encoder of {self.identity.checkpoint!r} gave values that are not finite. "
+                    "Expected finite embeddings. Download its weights again, because they may be damaged."
                 )
             if self.average == "mean_of_units":
                 embedded = _unit(embedded)
@@ -217,7 +217,7 @@ class TextEncoder:
         """Cached vectors of `words`. All have one precision, because vectors of two precisions must not be compared."""
         store: Any = self._store
         vectors: dict[str, Vectors] = {}
-        # if no device is given, try all precisions, because finding the best device would import torch
+        # without a given device, try all precisions, because finding the default device would import torch
         for guess in ("float32", "float16", "") if self._device is None else ("",):
             precision = guess or self._precision
             stored = {word: store.get(self._key(word, precision)) for word in words}
@@ -244,8 +244,8 @@ class TextEncoder:
         try:
             return f"{self.identity.space} sha256:{sha256(self._checkpoint)}"
         except OSError as error:
-            reason = f"cannot read {self._checkpoint}: {error.strerror or error}"
-            raise WeightsError(f"text encoder of {self._row.name!r}: {reason}") from error
+            what = f"text encoder of {self._row.name!r}: cannot read {self._checkpoint} ({error.strerror or error})"
+            raise WeightsError(f"{what}. Expected a file of weights. Check the path.") from error
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.identity.checkpoint!r}, space={self.identity.space!r}, d={self.dim})"
@@ -266,7 +266,7 @@ def _together(
     how = {"templates": None if templates == row.text.templates else templates} | settings
     how["average"] = None if average == row.text.average else average
     shared: dict[Any, TextEncoder] = {}
-    # the file of a static model is in the folder of its registry
+    # the folder is part of the key, because it contains the file of a static model
     keys = [(one.text, one.sizes.embedding_dim, one.text.kind != "open_clip" and one.folder) for one in row.members]
     for key, one in zip(keys, row.members, strict=True):
         shared[key] = shared.get(key) or TextEncoder(one, **how)
@@ -279,7 +279,7 @@ def check_text(row: Row) -> None:
     if not row.text.kind:
         raise InputError(
             f"checkpoint {row.name!r} has no text encoder (text = false), so it cannot use names. Expected classes "
-            "known by examples. Give known={name: shapes}, or --examples on the command line"
+            "known by examples. Give known={name: shapes}, or --examples on the command line."
         )
 
 
@@ -288,21 +288,21 @@ def fetch_file(row: Row, progress: bool = True) -> Path:
     if row.text.kind != "open_clip":
         return static.find_file(row)
     address = open_clip.hub_address(row)
-    _check_width(row, open_clip.find_config(row)["embed_dim"])  # before downloading gigabytes
+    _check_width(row, open_clip.find_config(row)["embed_dim"])  # checked before the download of gigabytes
     return fetch(row, progress, address)
 
 
 def _check_width(row: Row, width: int) -> None:
     if width != row.text_dim:
         what = f"text encoder of {row.name!r} has {width} dimensions, its {row.kind} encoder {row.text_dim}"
-        raise WeightsError(f"{what}. Expected equal dimensions. Use a text encoder that was trained with it.")
+        raise WeightsError(f"{what}. Expected equal dimensions. Use the text encoder of the training.")
 
 
 def cached_file(row: Row) -> Path | None:
-    """File that `fetch_file` would return, if it is on this machine; else None. Neither network nor content are used.
+    """File that `fetch_file` would return, if it is on this machine; else None.
 
-    For an open_clip model this takes seconds, because open_clip is imported. Raises `RegistryError` if the model has no
-    address on the Hub.
+    It uses no network, and does not check the content. For an open_clip model this takes seconds, because open_clip is
+    imported. Raises `RegistryError` if the model has no address on the Hub.
     """
     if row.text.kind == "open_clip":
         return cached(row, open_clip.hub_address(row))
@@ -351,12 +351,14 @@ def clean_names(names: Any) -> list[str]:
 
 def _clean(name: Any, what: str) -> str:
     if not isinstance(name, str):
-        raise ClassNamesError(f"{what} is {name!r}; expected a string")
+        raise ClassNamesError(f"{what} is {name!r}. Expected a string. Give the name as text.")
     cleaned = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
     if not cleaned:
-        raise ClassNamesError(f"{what} is blank ({name!r}); expected a word")
+        raise ClassNamesError(f"{what} is {name!r}, which is blank. Expected a word. Give one, or remove the name.")
     if any("\ud800" <= character <= "\udfff" for character in cleaned):
-        raise ClassNamesError(f"{what} has characters that are not text: {name!r}")
+        raise ClassNamesError(
+            f"{what} is {name!r}, which has surrogate characters. Expected valid Unicode. Remove these characters."
+        )
     return cleaned
 
 
@@ -394,7 +396,9 @@ def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
         raise InputError('templates is empty. Expected sentences with one {} each. For the name only, give "".')
     for i, sentence in enumerate(sentences):
         if not isinstance(sentence, str) or sentence.count("{}") != 1:
-            raise InputError(f"template {i} is {sentence!r}; expected a string with exactly one {{}}")
+            raise InputError(
+                f"template {i} is {sentence!r}. Expected a string with exactly one {{}}. Put {{}} in place of the name."
+            )
     return sentences
 
 

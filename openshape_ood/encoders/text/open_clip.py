@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-SENTENCES_AT_ONCE = 64  # one class with its templates; more sentences would need more memory than a small network
+SENTENCES_AT_ONCE = 64  # one class with its templates. More sentences would need more memory than the network itself
 HUB_FILE = "open_clip_model.safetensors"
 NOT_TEXT = ("visual.", "logit_scale", "logit_bias", "attn_mask", "input_resolution", "context_length", "vocab_size")
 
@@ -65,7 +65,7 @@ class ClipModel:
         embedded = []
         for i in range(0, len(sentences), SENTENCES_AT_ONCE):
             some = list(sentences[i : i + SENTENCES_AT_ONCE])
-            # the tokenizer truncates silently; with room for one more token, truncation becomes visible
+            # the tokenizer truncates silently. One additional token shows the truncation
             tokens = self.tokenizer(some, context_length=self.context + 1)
             long = tokens[:, -1].nonzero()
             if len(long):
@@ -83,9 +83,15 @@ def find_config(row: Row) -> dict[str, Any]:
     model, where = row.text.model, f"[{row.name}.text]"
     config = open_clip.get_model_config(model)
     if config is None:
-        raise RegistryError(f"{where} field 'model' is {model!r}, which open_clip does not know")
+        raise RegistryError(
+            f"{where} field 'model' is {model!r}, which open_clip does not know. Expected a name of "
+            "open_clip.list_models(). Correct the field."
+        )
     if config["text_cfg"].get("hf_model_name") or config["text_cfg"].get("hf_tokenizer_name"):
-        raise RegistryError(f"{where} field 'model' is {model!r}, whose text encoder is not open_clip's transformer")
+        raise RegistryError(
+            f"{where} field 'model' is {model!r}, whose text encoder is not open_clip's transformer. "
+            "Expected a model with this transformer. Choose another model."
+        )
     if row.text.pretrained:
         # open_clip takes the activation from the name of the model, and only warns if the weights had another one
         quick = bool(_pretrained_config(row).get("quick_gelu", False))
@@ -94,7 +100,7 @@ def find_config(row: Row) -> dict[str, Any]:
             raise RegistryError(
                 f"{where} the weights {row.text.pretrained!r} were trained with {kind}, but the model {model!r} has "
                 "another activation. Its embeddings would be wrong. Use model = "
-                f"{model.removesuffix('-quickgelu') + right!r}"
+                f"{model.removesuffix('-quickgelu') + right!r}."
             )
     return config
 
@@ -105,8 +111,10 @@ def _pretrained_config(row: Row) -> dict[str, Any]:
     config = open_clip.get_pretrained_cfg(row.text.model, row.text.pretrained)
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(row.text.model)) or "none"
-        what = f"[{row.name}.text] field 'pretrained' is {row.text.pretrained!r}"
-        raise RegistryError(f"{what}; for {row.text.model!r} open_clip has: {tags}")
+        raise RegistryError(
+            f"[{row.name}.text] field 'pretrained' is {row.text.pretrained!r}, which open_clip does not know. "
+            f"For {row.text.model!r} open_clip has: {tags}. Choose one of these."
+        )
     return config
 
 
@@ -118,8 +126,10 @@ def hub_address(row: Row) -> tuple[str, str]:
     """Repository and file of an open_clip model on the Hub."""
     repo, file = os.path.split(_pretrained_config(row).get("hf_hub", "") if row.text.pretrained else "")
     if not repo:
-        what = f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r})"
-        raise RegistryError(f"{what}; pass checkpoint=PATH to TextEncoder.from_pretrained")
+        raise RegistryError(
+            f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r}). Expected a local "
+            "file. Pass checkpoint=PATH to TextEncoder.from_pretrained."
+        )
     return repo, file or HUB_FILE
 
 
@@ -134,8 +144,10 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
         differences = faults(expected, {key: shapes[stored] for key, stored in keys.items()})
         if differences:
-            why = f"{path} does not contain the text encoder of {row.text.model}. {differences}"
-            raise WeightsError(f"{what}: {why}. Check that it is the right file.")
+            raise WeightsError(
+                f"{what}: {path} does not fit ({differences}). Expected the text encoder of {row.text.model}. "
+                "Check that it is the right file."
+            )
         return keys
 
     if path.suffix == ".safetensors":
@@ -143,14 +155,14 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
             keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in list(file.keys())})
             yield from ((key, file.get_tensor(stored)) for key, stored in keys.items())
         return
-    # memory-mapped, so that the tensors for images are not read
+    # the file is memory-mapped, so that the tensors for images are not read
     tensors = read_weights(path, Keys(inside="state_dict"), what)
     keys = keys_of({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     yield from ((key, tensors[stored]) for key, stored in keys.items())
 
 
 def text_keys(keys: Any) -> dict[str, str]:
-    """File key for each network key of the text encoder, for any of the usual prefixes."""
+    """Map the keys of the network to the keys in the file. All usual prefixes are accepted."""
     plain = {str(key).removeprefix("module."): key for key in keys}
     if any(key.startswith("text.") for key in plain):
         return {k.removeprefix("text."): v for k, v in plain.items() if k.startswith("text.")}

@@ -30,21 +30,27 @@ class StaticModel:
             held = sorted(file.keys())
             if held != ["scales", "vectors"]:
                 some = ", ".join(map(repr, held[:4])) + f" and {len(held) - 4} more" * (len(held) > 4)
-                raise WeightsError(f"{path} holds {some or 'nothing'}; expected 'scales' and 'vectors'")
+                raise WeightsError(
+                    f"{path} holds {some or 'nothing'}. Expected 'scales' and 'vectors'. Use a file of token vectors."
+                )
             vectors, scales, metadata = file.get_tensor("vectors"), file.get_tensor("scales"), file.metadata() or {}
         if vectors.ndim != 2 or scales.shape != vectors.shape[:1]:
             raise WeightsError(
-                f"{path} has vectors {vectors.shape} and scales {scales.shape}; expected (v, d) and (v,)"
+                f"{path} has vectors {vectors.shape} and scales {scales.shape}. Expected (v, d) and (v,). "
+                "Use another file of token vectors."
             )
-        beside = path.with_name("tokenizer.json")
+        tokenizer_file = path.with_name("tokenizer.json")
         try:
-            self.tokenizer: Any = Tokenizer.from_file(str(beside))
+            self.tokenizer: Any = Tokenizer.from_file(str(tokenizer_file))
         except Exception as error:  # the library raises only Exception
-            raise WeightsError(f"text encoder of {row.name!r}: cannot read the tokenizer {beside}: {error}") from error
+            raise WeightsError(
+                f"text encoder of {row.name!r}: cannot read {tokenizer_file} ({error}). Expected a tokenizer. "
+                "Replace the file."
+            ) from error
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         if self.tokenizer.get_vocab_size() != len(vectors):
-            tokens = f"but the tokenizer.json beside it has {self.tokenizer.get_vocab_size()} tokens"
+            tokens = f"but the tokenizer.json in its folder has {self.tokenizer.get_vocab_size()} tokens"
             raise WeightsError(
                 f"{path} has {len(vectors)} token vectors, {tokens}. Expected equal numbers. Use files of one encoder."
             )
@@ -89,4 +95,7 @@ def find_file(row: Row) -> Path:
     for folder in (row.folder, PACKAGE):
         if (folder / row.text.model).is_file():
             return folder / row.text.model
-    raise WeightsError(f"text encoder of {row.name!r}: there is no file {row.text.model} in {row.folder} or {PACKAGE}")
+    raise WeightsError(
+        f"text encoder of {row.name!r}: there is no file {row.text.model} in {row.folder}. "
+        f"Expected it there or in {PACKAGE}. Put it there."
+    )

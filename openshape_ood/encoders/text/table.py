@@ -18,14 +18,14 @@ from openshape_ood.registry.rows import Row
 
 Vectors = NDArray[np.float32]
 HELD = ["mean", "row", "vectors"]
-PROMPT = "a {}"  # prompt that gave the vectors of the packaged table
+PROMPT = "a {}"  # prompt of the vectors in the packaged table
 
 
 class TableModel:
     """Unit vectors of the names in a file. The `tower` of the row embeds other names, if it is on this machine.
 
-    The vectors are centered: from the unit vectors of the text encoder, their mean over the names of the table is
-    subtracted, and the result is normalized. Apply `centered` to vectors of the text encoder before you compare them.
+    The vectors are centered: the mean over the names of the table is subtracted from the unit vectors of the text
+    encoder, and the result is normalized. Apply `centered` to vectors of the text encoder before you compare them.
     """
 
     precision = "float16"
@@ -34,7 +34,9 @@ class TableModel:
         with open_safetensors(path, "numpy", f"text encoder of {row.name!r}") as file:
             held = sorted(file.keys())
             if held != HELD:
-                raise WeightsError(f"{path} holds {held or 'nothing'}; expected {', '.join(HELD)}")
+                raise WeightsError(
+                    f"{path} holds {held or 'nothing'}. Expected {', '.join(HELD)}. Use a file with a table of names."
+                )
             self.mean, self.row, self.vectors = (file.get_tensor(name) for name in HELD)
             metadata = file.metadata() or {}
         self.names: list[str] = json.loads(metadata.get("names", "[]"))
@@ -45,7 +47,9 @@ class TableModel:
             what = (
                 f"{len(self.names)} names, rows {self.row.shape}, vectors {self.vectors.shape}, mean {self.mean.shape}"
             )
-            raise WeightsError(f"{path} has {what}; expected one row per name, vectors (v, d) and a mean (d,)")
+            raise WeightsError(
+                f"{path} has {what}. Expected one row per name, vectors (v, d) and a mean (d,). Use another file."
+            )
         self.places = {name: int(i) for name, i in zip(self.names, self.row, strict=True)}
         self.near, self.dim, self.tower, self.name = float(metadata.get("near", -1)), dim, row.text.tower, row.name
 
@@ -81,9 +85,9 @@ class TableModel:
             close = self._close(name.casefold())
             unknown.append(f"{name!r} (close: {', '.join(map(repr, close))})" if close else repr(name))
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        what = f"{self.name!r} has no vector for {', '.join(unknown)}{more}; its table has {len(self.names):,} names"
-        how = f" or fetch the text encoder of {self.tower!r}, which can embed any name" if self.tower else ""
-        return f"{what}. Choose one of these, give an alias{how}"
+        what = f"{self.name!r} has no vector for {', '.join(unknown)}{more}"
+        how = f", or fetch the text encoder of {self.tower!r}, which can embed any name" if self.tower else ""
+        return f"{what}. Expected one of the {len(self.names):,} names of its table. Choose one, or give an alias{how}."
 
     def _close(self, name: str) -> list[str]:
         """Names with the same last word, then names of similar spelling."""

@@ -3,7 +3,7 @@
 This module contains only the network. It needs sizes and tensors, but no files and no numpy. The modules have the names
 of the published checkpoints, so that keys load strictly; rules in the registry unify the layouts of the three sizes.
 Architecture: Zhou et al., "Uni3D", arXiv 2310.06773 (github.com/baaivision/Uni3D `models/point_encoder.py`). The blocks
-are those of EVA-02, arXiv 2303.11331, as in timm, without rotary embedding.
+are EVA-02 blocks (arXiv 2303.11331) as in timm, without rotary embedding.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class PatchNetwork(nn.Module):
         group = gather(points, members)
         group = torch.cat([group[..., :3] - centers[:, :, None], group[..., 3:]], dim=-1)
         x = self.first_conv(group.flatten(0, 1).transpose(1, 2))
-        x = torch.cat([x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1)  # maximum of the patch, then the member
+        x = torch.cat(
+            [x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1
+        )  # maximum of the patch, features of the member
         return self.second_conv(x).amax(dim=2).unflatten(0, members.shape[:2])
 
 
@@ -53,14 +55,14 @@ class FoldedPatchNetwork(nn.Module):
 
     - The input of the first layer for a member is [xyz - c, color], where c is the center of the patch. Its product is
       the product of [xyz, color], which depends only on the point, minus the product of c. Both are computed once.
-    - There is no nonlinearity between the second layer, f = W2 x + b2, and the third, W3 [max f, f] + b3. So the part
-    of
-      a member is (W3 W2) x, which needs half the width of W3 f. The part of the maximum is computed once per patch.
+    - There is no nonlinearity between the second layer, f = W2 x + b2, and the third, W3 [max f, f] + b3. So the term
+      of a member is (W3 W2) x, which needs half the width of W3 f. The term of the maximum is computed once per patch.
     - The last bias is added after the maximum over the members.
     """
 
     def __init__(self, trained: PatchNetwork, dtype: torch.dtype) -> None:
-        # `dtype` is for all layers except the first, which needs float32, because it subtracts large numbers
+        # `dtype` is the type of all layers but the first. The first layer needs float32, because it subtracts large
+        # numbers
         super().__init__()
         (conv1, norm1, _, conv2), (conv3, norm3, _, conv4) = trained.first_conv, trained.second_conv
         first, bias = fold(conv1, norm1)
@@ -109,7 +111,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(inner, sizes.width)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the `first` ones."""
+        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the first `first` tokens."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         if first is None:
             q, k, v = self._heads(x, self.qkv.weight, bias, 3)
@@ -127,7 +129,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Gated feed-forward. The first half of the first layer is the gate, and the second half is the value."""
+    """Feed-forward. In a gated block, the output of `fc1` is a gate (first half) and a value (second half)."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -141,7 +143,7 @@ class FeedForward(nn.Module):
         if self.gated:
             gate, value = x.chunk(2, dim=-1)
             x = F.silu(gate)
-            # in place if there are no gradients, because allocating memory takes as long as the product
+            # in place if there are no gradients, because an allocation takes as long as the product
             x = x * value if torch.is_grad_enabled() else x.mul_(value)
         else:
             x = F.gelu(x)
@@ -157,7 +159,7 @@ class Block(nn.Module):
         self.norm2, self.mlp = nn.LayerNorm(sizes.width, EPS), FeedForward(sizes)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Map tokens (b, t, w) to tokens (b, t, w), or only to the `first` ones."""
+        """Map tokens (b, t, w) to tokens of the same shape, or only to the first `first` tokens."""
         dtype = self.mlp.fc1.weight.dtype
         x = self.attn(self.norm1(x).to(dtype), first).to(x.dtype).add_(x[:, :first])
         return self.mlp(self.norm2(x).to(dtype)).to(x.dtype).add_(x)

@@ -10,7 +10,7 @@ from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.proposals.layout import Plane, find_planes, on_planes
 from openshape_ood.scenes.proposals.superpoints import Graph, graph, merge_tree, normals, superpoints
 
-LEAST = 20  # voxels of a candidate
+LEAST = 20  # minimum voxels of a candidate
 LARGEST = 4.0  # maximum length of an object in meters
 DENSITY = 2.7  # radius of DBSCAN in spacings
 
@@ -48,8 +48,9 @@ def parse(grid: Grid) -> Parsed:
 class Candidate:
     """Segment of a scan.
 
-    rows: voxels. Set by the merge tree only: bond, strength of the connection between its halves; outer, strength of
-    its connection to its sibling, -1 for a root; next, number of voxels of its parent."""
+    rows: its voxels. From the merge tree only: bond, strength of the connection between its halves; outer, strength of
+    the connection to its sibling, -1 for a root; next, number of voxels of its parent.
+    """
 
     rows: np.ndarray
     bond: float = 1.0
@@ -63,7 +64,7 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
         return []
     tree, candidates = merge_tree(parsed.grid, parsed.edges, parsed.piece), []
     starts = tree.starts()
-    # candidates share one array: copies of their voxels could exceed the memory
+    # candidates are slices of one array, because copies could exceed the memory
     voxels = np.empty(int((parsed.piece >= 0).sum()), dtype=np.int64)
     for piece, members in enumerate(rows_of(parsed.piece)):
         voxels[starts[piece] : starts[piece] + len(members)] = members

@@ -9,12 +9,12 @@ from scipy.sparse import csr_array
 
 INSIDE = 0.8  # minimum fraction of a set in a larger set that contains it
 COST = 0.35  # minimum expected overlap of a kept candidate with a whole object
-WEIGHT = 0.5  # exponent of the voxel count in a candidate's weight: the square root, which grows like its length
-OVERLAP = 0.3  # intersection over union with a better candidate above which a candidate is dropped
+WEIGHT = 0.5  # exponent of a candidate's voxel count in its weight: a square root grows like the length of an object
+OVERLAP = 0.3  # maximum intersection over union of a kept candidate with a better one
 
 
 def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """For each set (p,): index of the smallest larger set with four fifths of it; -1 if none."""
+    """For each set (p,): index of the smallest larger set that contains at least 80 % of it; -1 without one."""
     table, size = members(rows, count), np.array([len(one) for one in rows], dtype=np.int64)
     both = (table @ table.T).toarray()
     holds = (both >= INSIDE * size[:, None]) & (size[None] > size[:, None])
@@ -23,16 +23,17 @@ def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
 
 
 def members(rows: Sequence[np.ndarray | Sequence[int]], count: int) -> csr_array:
-    """Membership of `count` rows in each set: a table (p, count) of ones."""
+    """Sparse table (p, count): 1 where a set contains a row."""
     columns = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
     starts = np.cumsum([0, *map(len, rows)])
     return csr_array((np.ones(len(columns), dtype=np.int64), columns, starts), shape=(len(rows), count))
 
 
 def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Indices of the nested or disjoint sets that are kept, largest first.
+    """Selection of nested or disjoint sets by size: indices, largest first.
 
-    A set is dropped if its intersection over union with the smallest kept set around it exceeds `OVERLAP`."""
+    A set is dropped if its intersection over union with the smallest kept set around it exceeds `OVERLAP`.
+    """
     kept, inner = list[int](), np.full(count, -1)
     for i in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
         around = inner[rows[i][0]]
@@ -43,10 +44,11 @@ def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
 
 
 def divided(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Disjoint selection of nested or disjoint sets with the largest total worth, best first.
+    """Disjoint selection of nested or disjoint sets with the largest total value: indices, best first.
 
-    A set's worth beyond `COST` is weighted by the square root of its size. A set stays whole unless its parts are worth
-    more. The worth is a noisy estimate: without weights, four legs would often add up to more than their table.
+    The value of a set is its worth minus `COST`, times the square root of its size. A set is preferred to its parts,
+    unless their total value is larger. Sizes count because the worth is a noisy estimate: without them, the values of
+    four legs would often exceed the value of their table.
     """
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
     around, inner = np.full(len(rows), -1), np.full(count, -1)

@@ -10,11 +10,11 @@ from scipy.sparse import csr_array
 
 from openshape_ood.scenes.proposals.choice import members
 
-SAME = 0.5  # intersection over union from which sets of two runs are the same object
+SAME = 0.5  # minimum intersection over union of two sets that are one object
 LEAST = 0.35  # minimum stability of an object
 USUAL = 0.5  # minimum stability of a plane
-TAKEN = 0.5  # fraction of an object's points in stabler groups above which the object is dropped
-DIGITS = 9  # decimal places of stabilities that are compared
+TAKEN = 0.5  # maximum fraction of an object's points in more stable groups; above it, the object is dropped
+DIGITS = 9  # decimal places to which stabilities are rounded before comparison
 OBJECT = "object"
 
 
@@ -23,7 +23,7 @@ class Sets:
     """p nested or disjoint sets of points from one run.
 
     inner: innermost set (n,) of each point, -1 for none; around: smallest enclosing set (p,) of each set, -1 for none;
-    kind: (p,), only sets of equal kind are compared; worth: (p,).
+    kind: (p,), only sets of equal kind are compared; worth: score (p,) of each set.
     """
 
     inner: np.ndarray
@@ -36,8 +36,8 @@ class Sets:
 class Group:
     """Sets of several runs that are one object.
 
-    rows: points in the majority of the sets, sorted; stability: mean over all runs of the largest intersection over
-    union with a set of the run; worth: mean of the sets; made_of: run and index of each set.
+    rows: sorted points that are in most of the sets; stability: mean over all runs of the largest intersection over
+    union of `rows` with a set of the run; worth: mean worth of the sets; made_of: run and index of each set.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Group:
 
 
 def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Group]:
-    """Groups of sets of several runs over `count` points, stablest first; disjoint unless `nested`."""
+    """Groups of matching sets of several runs over `count` points, most stable first; disjoint unless `nested`."""
     pool = _Pool.of(runs, count)
     if not len(pool.kind):
         return []
@@ -81,7 +81,7 @@ def agreed(runs: Iterable[Sets], count: int, *, nested: bool = False) -> list[Gr
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Sets of all runs over atoms. An atom is all points that are in the same sets in every run.
+    """Sets of all runs. An atom is a maximal group of points that are in the same sets in every run.
 
     atom: atom (n,) of each point; size: number (a,) of points of each atom; table: membership (p, a) of atoms in sets;
     run, kind, worth: (p,), one for each set; start: first set (k + 1,) of each run, then the number of sets.
@@ -103,7 +103,8 @@ class _Pool:
             width = len(one.kind) + 1
             keys, atom = _distinct(atom * width + one.inner + 1)
             labels = np.column_stack([labels[keys // width], keys % width - 1])
-            seen.append(Sets(one.inner[:0], one.around, one.kind, one.worth))  # atoms hold the points from here on
+            # atoms represent the points from here on
+            seen.append(Sets(one.inner[:0], one.around, one.kind, one.worth))
         start = np.cumsum([0, *(len(one.kind) for one in seen)])
         rows, columns = [], []
         for first, one, inner in zip(start[:-1], seen, labels.T, strict=True):
@@ -121,7 +122,7 @@ class _Pool:
         return cls(atom, size, table, np.repeat(np.arange(len(seen)), np.diff(start)), kind, worth, start)
 
     def grouped(self) -> list[list[int]]:
-        """Groups of sets that are one object, at most one set a run; the best supported groups first."""
+        """Groups of sets that are one object, at most one set per run; most stable first."""
         overlap = self._overlap(self.table, self.kind).tocoo()
         i, j = overlap.coords
         near = overlap.data >= SAME
@@ -145,7 +146,7 @@ class _Pool:
         return groups
 
     def majorities(self, groups: list[list[int]]) -> list[np.ndarray]:
-        """Atoms in more than half of the sets of each group."""
+        """For each group, the atoms that are in more than half of its sets."""
         votes = members(groups, len(self.kind)) @ self.table
         return [
             np.sort(votes.indices[low:high][2 * votes.data[low:high] > len(group)])
@@ -176,7 +177,7 @@ class _Pool:
 
 
 def _distinct(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`np.unique` with inverse; small numbers are not sorted, which is faster."""
+    """`np.unique` with inverse, but faster for small numbers, which need no sorting."""
     if key.max() > 4 * len(key):
         values, inverse = np.unique(key, return_inverse=True)
         return values, inverse

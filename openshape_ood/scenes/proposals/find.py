@@ -37,14 +37,14 @@ class Proposals:
     layout : tuple of Plane
         Removed planes (floor, ceiling, walls) with their points, in the frame of the scan.
     by : str
-        Method of proposal and selection.
+        Names of the proposal method and of the score.
     candidates : int
         Number of candidates before the selection.
     n : int
         Number of points of the scan.
     stability : (p,) float64 or None
         Reproducibility, 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1
-        if every run finds the same points. None for given regions and for overlapping candidates, which have no runs.
+        if every run finds the same points. None for given regions and for overlapping candidates.
     found : int
         Number of proposals before the limit `most`.
     """
@@ -68,8 +68,10 @@ class Proposals:
         return iter(self.rows)
 
     def __repr__(self) -> str:
-        taken = ", ".join(plane.kind for plane in self.layout) or "nothing"
-        return f"Proposals({len(self)} of {self.candidates} candidates by {self.by}; {taken} taken off {self.n} points)"
+        removed = ", ".join(plane.kind for plane in self.layout) or "nothing"
+        return (
+            f"Proposals({len(self)} of {self.candidates} candidates by {self.by}; {self.n} points; removed: {removed})"
+        )
 
 
 def find_objects(
@@ -88,29 +90,29 @@ def find_objects(
     merged or grouped, and the best of the overlapping candidates are kept.
 
     Several runs on different voxel grids vote. The grids are turned about z and shifted by fixed amounts relative to
-    the scan's own direction and center, so the result is deterministic. Proposals of different runs with an
+    the direction and center of the scan, so the result is deterministic. Proposals of different runs with an
     intersection over union of 0.5 are the same object. The object has the points that are in most of these proposals.
     It is dropped if its stability is below 0.35.
 
     Parameters
     ----------
-    scene : Scene, or points as it takes them
-        Meters, z up; n points. Without its color, `replace(scene, color=None)`, the superpoints may differ.
+    scene : Scene, or points that `Scene` accepts
+        n points in meters, z up. Superpoints depend on the color too; `replace(scene, color=None)` ignores it.
     by : {"tree", "contact", "density"}
-        "tree" merges superpoints pairwise; every merge is a candidate. "contact" takes connected components and
-        "density" DBSCAN clusters: these do not overlap, and touching objects become one.
+        "tree" merges superpoints pairwise; every merge is a candidate. "contact" uses connected components and
+        "density" DBSCAN clusters. Both are disjoint, and touching objects become one proposal.
     regions : NoveltyMap or sequence of masks (n,) or rows (m,), optional
         Your own proposals, in place of `by`: masks, rows, or a map of the points, whose novel regions are proposals.
     score : {"shape", "size"}
-        Ranking of the tree's candidates. "shape": by the probability that a candidate is a whole object, learned from
-        shapes and contacts in generated rooms; few proposals, none inside another. "size": by voxel count, which finds
-        a few more objects among many more parts.
+        Ranking of the tree's candidates. "shape": by the expected overlap with a whole object, predicted from shape and
+        contacts by a network trained on generated rooms. It gives few proposals, none inside another. "size": by voxel
+        count. It gives a few more objects, but also many parts of objects.
     most : int, optional
-        Maximum number of proposals. Default: 100 if they are found, all if they are given.
+        Maximum number of proposals. Default: 100, or all of the `regions`.
     overlapping : bool
         Keep all overlapping candidates of a single run, in the order of their score.
     runs : int, default 7
-        Number of voting runs. Time grows with it; with 1, all stabilities are 1.
+        Number of voting runs. The time is proportional to it. With a single run, all stabilities are 1.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def find_objects(
     Raises
     ------
     InputError
-        For a scan wider than 1 km or narrower than 2 cm, masks that do not fit it, and unknown settings.
+        For a scan wider than 1 km or narrower than 2 cm, regions of another scan, and invalid settings.
 
     References
     ----------
@@ -148,7 +150,7 @@ def proposed(
     overlapping: bool = False,
     runs: int = RUNS,
 ) -> Proposals:
-    """`find_objects` in a given frame."""
+    """`find_objects` for a scan whose canonical frame is known."""
     check_choice(by, "by", tuple(HOW))
     check_choice(score, "score", SCORES)
     check_whole(runs, "runs")
@@ -162,7 +164,7 @@ def proposed(
         return _candidates(Run.of(frame, by, shaped), name, most, len(scene))
     candidates, planes = list[int](), dict[tuple[int, int], Plane]()
 
-    def voting() -> Iterator[Sets]:  # one run is in memory at a time
+    def voting() -> Iterator[Sets]:  # a generator, so that only one run is in memory
         for i in range(runs):
             run = Run.of(frame, by, shaped, np.pi / 2 * i / runs, i)
             candidates.append(len(run.rows))
@@ -181,7 +183,7 @@ def proposed(
 
 
 def _candidates(run: Run, name: str, most: int | None, n: int) -> Proposals:
-    """All candidates of a run, best first."""
+    """All candidates of a run, best first, as overlapping proposals."""
     points, grid, kept = rows_of(run.parsed.grid.inverse), run.parsed.grid, np.argsort(-run.worth, kind="stable")
     members = tuple(
         np.sort(np.concatenate([points[voxel] for voxel in run.rows[i].tolist()])) for i in kept[: most or MOST]
@@ -198,12 +200,15 @@ def _layout(planes: list[Plane]) -> tuple[Plane, ...]:
 
 
 def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) -> Proposals:
-    """Given masks or rows, or the regions of a map, in order."""
+    """Proposals from masks, rows, or the novel regions of a map, in their order."""
     if isinstance(regions, NoveltyMap):
         check_map(regions, scene)
         sets = [region.indices for region in regions.regions(REGION)]
     elif not np.iterable(regions):
-        raise InputError(f"regions is {regions!r:.40}; expected a map of the points, or a list of masks or rows")
+        raise InputError(
+            f"regions is {regions!r:.40}. Expected a map of the points, or a list of masks or rows. Put a single "
+            "region into a list"
+        )
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
     count, sets = len(sets), sets[:most]
@@ -212,11 +217,16 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
 
 
 def check_map(points: Any, scene: Scene) -> None:
-    """Raise `InputError` for an object that is no map of the scan's points."""
+    """Raise `InputError` unless `points` is a map of the scan's points."""
     if not isinstance(points, NoveltyMap):
-        raise InputError(f"points is a {type(points).__name__}; expected a NoveltyMap, as segment_scene gives it")
+        raise InputError(
+            f"points is a {type(points).__name__}. Expected a NoveltyMap. Give the result of segment_scene"
+        )
     if len(points) != len(scene):
-        raise InputError(f"the map has {len(points)} points, {scene.name} has {len(scene)}; expected one for each")
+        raise InputError(
+            f"the map has {len(points)} points, but {scene.name} has {len(scene)}. Expected one for each. Make the map "
+            "from this scan"
+        )
 
 
 def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
@@ -226,7 +236,7 @@ def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
     whole = rows.ndim == 1 and rows.dtype.kind in "iu" and len(rows)
     if not whole or rows.min() < 0 or rows.max() >= len(scene):
         raise InputError(
-            f"region {number} is of type {rows.dtype} and shape {rows.shape}; expected a mask ({len(scene)},) with at "
-            f"least one point, or rows from 0 to {len(scene) - 1}"
+            f"region {number} is of type {rows.dtype} and shape {rows.shape}. Expected a mask ({len(scene)},) with at "
+            f"least one point, or rows from 0 to {len(scene) - 1}. Correct this region"
         )
     return np.unique(rows.astype(np.int64))

@@ -11,13 +11,12 @@ from openshape_ood.errors import InputError
 from openshape_ood.scenes.proposals.grid import Grid
 from openshape_ood.scenes.scene import Scene
 
-STEP = 1e-6  # meters: integer multiples do not change with the origin, unlike the last digits of a float
+STEP = 1e-6  # meters; rounding to multiples removes differences in the last digits between origins
 SMALLEST = 0.03  # meters, minimum voxel
 MOST_VOXELS = 150_000
-WIDEST = 1_000.0  # meters
-NARROWEST = 0.02
+WIDEST, NARROWEST = 1_000.0, 0.02  # meters, largest and smallest extent of a scan
 QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
-FAINT = 1e-6  # minimum moment of a scan with a direction
+FAINT = 1e-6  # a scan with a smaller moment has no direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +24,8 @@ class Frame:
     """Points of a scan as whole numbers.
 
     steps: points (n, 3) in micrometers, z up, after the quarter turn that puts most points into the first quadrant;
-    color: (n, 3) whole numbers to 255, or None; quarter: matrix (2, 2) of this turn; middle: origin (3,) of `steps` in
-    the scan's coordinates.
+    color: (n, 3) uint8, or None; quarter: matrix (2, 2) of this turn; middle: origin (3,) of `steps` in the scan's
+    coordinates.
     """
 
     steps: np.ndarray
@@ -48,7 +47,7 @@ class Frame:
 
     @cached_property
     def center(self) -> np.ndarray:
-        """Mean (3,) of the points in micrometers; noise changes it much less than the extent."""
+        """Mean (3,) of the points in micrometers. It depends less on noise than the middle of the extent."""
         total: np.ndarray = np.rint(self.steps.sum(axis=0, dtype=np.int64) / len(self.steps))
         return total
 
@@ -56,13 +55,13 @@ class Frame:
     def heading(self) -> float:
         """Angle about z, in radians, that turns the scan to its canonical direction.
 
-        Computed from moments of all points, which turn with the scan and hardly change with noise.
+        Computed from moments of all points: they turn with the scan, and noise hardly changes them.
         """
         x, y = ((self.steps[:, i] - self.center[i]) * STEP for i in (0, 1))
         square = (x + 1j * y) ** 2
         far = np.abs(square)
         second, fourth = square.sum() / max(far.sum(), STEP), (square**2).sum() / max((far**2).sum(), STEP)
-        # both moments turn four times as fast as the scan; one is large for long rooms, the other for square ones
+        # both terms turn by 4 times the angle of the scan; the first is large for long rooms, the other for square ones
         moment = 2 * second**2 - fourth
         # rounded, because the last digits of sums depend on the order of the points
         angle = -round(float(np.angle(moment)) / 4, 9) if abs(moment) > FAINT else 0.0
@@ -72,7 +71,7 @@ class Frame:
 
     @cached_property
     def size(self) -> float:
-        """Side of a voxel in meters: 3 cm, or larger to limit their number to 150,000."""
+        """Side of a voxel in meters: 3 cm, or more if there would be over 150,000 voxels."""
         edge = SMALLEST
         while True:
             count = len(np.unique(self._cells(self._rotated(0.0), edge, np.zeros(3))))
@@ -81,7 +80,7 @@ class Frame:
             edge *= max(1.05, float(count / MOST_VOXELS) ** 0.5)
 
     def grid(self, turn: float = 0.0, shift: np.ndarray | None = None) -> Grid:
-        """Voxels of the scan, turned about z to its heading plus `turn` radians.
+        """Voxels of the scan, after a turn about z by its heading plus `turn` radians.
 
         shift: origin (3,) of the cells, in fractions of a voxel.
         """
@@ -100,7 +99,7 @@ class Frame:
         return [np.rint(x), np.rint(y), self.steps[:, 2] - self.center[2]]
 
     def _turned(self, angle: float) -> tuple[np.ndarray, np.ndarray]:
-        # no matrix product, whose last digits may depend on the row
+        # no matrix product, because its last digits may depend on a point's row
         (c, minus_s), (s, _) = _matrix(angle)
         x, y = (self.steps[:, i] - self.center[i] for i in (0, 1))
         return c * x + minus_s * y, s * x + c * y
@@ -117,26 +116,26 @@ class Frame:
         return key
 
     def ordered(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """At most `most` of the points `rows` (m,), in an order that depends on positions only."""
+        """At most `most` of `rows` (m,), in an order that depends only on the positions of the points."""
         rows = rows[np.lexsort(self.steps[rows].T)]
         return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
 
     def crop(self, rows: np.ndarray) -> np.ndarray:
-        """Points (m, 3) of this frame in meters."""
+        """Points `rows` (m,) in this frame: (m, 3) in meters."""
         return self.steps[rows] * STEP
 
     def outward(self, directions: np.ndarray) -> np.ndarray:
-        """Directions (..., 3) from this frame to the scan's frame."""
+        """Directions (..., 3) of this frame, converted to the scan's frame."""
         turned = np.array(directions, dtype=np.float64)
         turned[..., :2] = turned[..., :2] @ self.quarter
         return turned
 
     def place(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) from this frame to the scan's frame."""
+        """Points (..., 3) of this frame, converted to the scan's frame."""
         return self.outward(points) + self.middle
 
     def plane(self, grid: Grid, normal: np.ndarray, offset: float) -> tuple[np.ndarray, float]:
-        """Normal (3,) and offset of a grid's plane in the frame of the scan."""
+        """Normal (3,) and offset of a plane of `grid`, converted to the scan's frame."""
         direction = np.array([*(normal[:2] @ grid.axes), normal[2]])
         outward = self.outward(direction)
         return outward, float(outward @ self.place(self.center * STEP + offset * direction))
@@ -150,11 +149,11 @@ def _matrix(angle: float) -> np.ndarray:
 def _check_extent(name: str, across: float) -> None:
     if across > WIDEST:
         raise InputError(
-            f"{name} is {across:,.0f} m across; expected at most {WIDEST:,.0f} m. Drop stray points by "
+            f"{name} is {across:,.0f} m across. Expected at most {WIDEST:,.0f} m. Drop stray points by "
             "scene.crop(low, high), or divide millimeters by 1000"
         )
     if across < NARROWEST:
-        raise InputError(f"{name} is {across:.2g} m across; expected at least {NARROWEST} m. Check the unit")
+        raise InputError(f"{name} is {across:.2g} m across. Expected at least {NARROWEST} m. Check the unit")
 
 
 def _fullest(steps: np.ndarray) -> np.ndarray:

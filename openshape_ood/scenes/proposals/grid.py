@@ -12,9 +12,9 @@ NEIGHBORS = 16
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """v voxels of a scan, sorted by their cells.
+    """v voxels of a scan, sorted by cell number.
 
-    places: mean of each voxel's points (v, 3), meters, z up; color: mean color (v, 3) in [0, 1]; inverse: voxel (n,) of
+    places: mean (v, 3) of each voxel's points, meters, z up; color: mean color (v, 3) in [0, 1]; inverse: voxel (n,) of
     each point; size: side of a voxel, meters; axes: matrix (2, 2) that rotated x and y.
     """
 
@@ -26,16 +26,16 @@ class Grid:
 
     @cached_property
     def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and indices (v, 17) of each voxel itself and its 16 nearest; infinity and v for missing ones."""
+        """Distances and indices (v, 17): each voxel, then its 16 nearest; infinity and v for missing voxels."""
         from scipy.spatial import KDTree
 
-        # voxels sorted by cell give a balanced tree without searching medians
+        # the voxels are sorted by cell, so the tree is balanced without the slow search of medians
         tree = KDTree(self.places, leafsize=24, balanced_tree=False)
         distance, index = tree.query(self.places, k=NEIGHBORS + 1)
         return distance, index
 
     @cached_property
     def spacing(self) -> float:
-        """Median distance to the fourth neighbor, at least the side of a voxel; the unit of radii."""
+        """Median distance to the fourth neighbor, at least the side of a voxel. Other radii are multiples of it."""
         fourth = self.neighbors[0][:, min(4, len(self.places) - 1)]
         return max(self.size, float(np.median(fourth)))

@@ -11,24 +11,24 @@ from openshape_ood.scenes.proposals.grid import Grid
 
 Kind = Literal["floor", "ceiling", "wall"]
 
-LEVEL, UPRIGHT = 0.85, 0.25  # |z| of the normals of horizontal and of vertical surfaces
+LEVEL, UPRIGHT = 0.85, 0.25  # |z| of normals: minimum for horizontal, maximum for vertical surfaces
 BIN = 0.025  # meters, bin of histograms of heights and distances
-ANGLES = 90  # wall directions over half a turn
-AGREE = 0.9  # |cosine| between a point's normal and its plane's normal
-THICK = 0.04  # meters, minimum thickness of a plane
+ANGLES = 90  # number of wall directions over half a turn
+AGREE = 0.9  # minimum |cosine| between a voxel's normal and its plane's normal
+THICK = 0.04  # meters; voxels at most this far from a plane, or 1.2 spacings if more, are on it
 AREA = 1.0  # square meters, minimum area of floor or ceiling
 LENGTH, HEIGHT = 1.2, 1.5  # meters, minimum size of a wall
-BEHIND = 0.12  # maximum fraction of the scan behind a wall
-UNDER = 0.05  # maximum fraction of the scan below the floor, or above the ceiling
-ROOM = 1.8  # meters, minimum from floor to ceiling
-BEFORE = 0.8  # meters: a vertical surface parallel to a wall and nearer to it than this is furniture
+BEHIND = 0.12  # maximum fraction of the voxels behind a wall
+UNDER = 0.05  # maximum fraction of the voxels below the floor, or above the ceiling
+ROOM = 1.8  # meters, minimum height of the ceiling above the floor
+BEFORE = 0.8  # meters; a vertical surface closer to a parallel wall is furniture
 WALLS = 16  # maximum number of walls
-SHARE = 0.5  # a superpoint with this fraction of voxels on planes is layout
+SHARE = 0.5  # a superpoint with at least this fraction of its voxels on planes is layout
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Removed plane: normal (3,) and offset with normal @ point = offset; rows: voxels, later points."""
+    """Removed plane: normal @ point = offset, with normal (3,). rows: its voxels; in a `Proposals`, its points."""
 
     kind: Kind
     normal: np.ndarray
@@ -37,16 +37,17 @@ class Plane:
 
 
 def find_planes(grid: Grid, direction: np.ndarray) -> list[Plane]:
-    """Floor, ceiling and walls, each with the voxels that are on it and have its direction."""
+    """Floor, ceiling and walls, each with the voxels that are on it and have its normal."""
     thick = max(THICK, 1.2 * grid.spacing)
     level = _level(grid, direction, thick)
     return level + _walls(grid, direction, thick, level)
 
 
 def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
-    """Plane (v,) of each voxel, -1 for none. A superpoint with at least half of its voxels on planes is assigned whole.
+    """Plane (v,) of each voxel, -1 for none.
 
-    Its voxels on no plane get the plane of most of its voxels.
+    Only superpoints with at least half of their voxels on planes are assigned. Their remaining voxels get the plane
+    with the most voxels of the superpoint.
     """
     owner = np.full(len(piece), -1)
     for i, plane in enumerate(planes):
@@ -61,7 +62,7 @@ def on_planes(planes: list[Plane], piece: np.ndarray) -> np.ndarray:
 
 
 def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
-    """Floor (lowest large horizontal plane with almost nothing below) and ceiling above it."""
+    """Floor: lowest large horizontal plane with almost no voxels below. Ceiling: highest one with almost none above."""
     height, cell = grid.places[:, 2], grid.spacing**2
     flat = np.abs(direction[:, 2]) > LEVEL
     if flat.sum() * cell < AREA:
@@ -76,7 +77,7 @@ def _level(grid: Grid, direction: np.ndarray, thick: float) -> list[Plane]:
             plane = _fitted(grid, direction, flat & (np.abs(bins - place) <= 1), thick, kind)
             if plane is None:
                 continue
-            # upwards, so that points below the floor or above the ceiling are beyond it
+            # heights relative to the plane, whose normal points up
             side = grid.places @ plane.normal - plane.offset
             beyond = (side < -2 * thick) if kind == "floor" else (side > 2 * thick)
             if beyond.mean() <= UNDER and (kind == "floor" or plane.offset - planes[0].offset > ROOM):
@@ -126,7 +127,7 @@ def _walls(grid: Grid, direction: np.ndarray, thick: float, level: list[Plane]) 
 
 
 def _fitted(grid: Grid, direction: np.ndarray, near: np.ndarray, thick: float, kind: Kind) -> Plane | None:
-    """Least-squares plane through the voxels `near` (v,), with all voxels on it."""
+    """Least-squares plane through the voxels `near` (v,), with all voxels on the plane; None if unsuitable."""
     for _ in range(2):
         if near.sum() < 3:
             return None
@@ -153,7 +154,7 @@ def _is_wall(grid: Grid, plane: Plane, thick: float) -> bool:
 
 
 def _behind(grid: Grid, plane: Plane, thick: float) -> float:
-    """Fraction of the scan on the smaller side of a wall."""
+    """Fraction of the voxels on the side of a wall that has fewer of them."""
     side = grid.places @ plane.normal - plane.offset
     return float(min((side > 2 * thick).mean(), (side < -2 * thick).mean()))
 

@@ -1,4 +1,4 @@
-"""One run over a scan on one voxel grid: candidates, kept candidates, planes."""
+"""One run over a scan on one voxel grid: candidates, selected candidates, planes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SHIFT = np.array([0.8191725134, 0.6710436067, 0.5497004779])
 class Run:
     """Candidates of one run, largest first.
 
-    rows: voxels of each candidate; worth: (c,); kept: indices of kept candidates, best first; planes: planes in the
-    frame of the scan, without points.
+    rows: voxels of each candidate; worth: score (c,) of each; kept: indices of selected candidates, best first; planes:
+    planes in the frame of the scan, without points.
     """
 
     parsed: Parsed
@@ -35,11 +35,11 @@ class Run:
 
     @classmethod
     def of(cls, frame: Frame, by: str, shaped: bool, turn: float = 0.0, number: int = 0) -> Run:
-        """Run on one grid. shaped: rank candidates by shape, otherwise by size; turn: of the grid, in radians."""
+        """Run on one grid, turned by `turn` radians. shaped: rank candidates by shape, otherwise by size."""
         grid = frame.grid(turn, number * SHIFT % 1)
         parsed = parse(grid)
         candidates = HOW[by](parsed)
-        # ties must not depend on the order of the points
+        # a total order, so that ties do not depend on the order of the points
         candidates.sort(key=lambda one: (-len(one.rows), one.rows.min()))
         rows, count = [one.rows for one in candidates], len(grid.places)
         worth = (
@@ -52,7 +52,7 @@ class Run:
         return cls(parsed, rows, worth, kept, planes)
 
     def sets(self) -> Sets:
-        """Kept candidates, then planes."""
+        """Sets of points: the selected candidates, then the planes."""
         inner = np.full(len(self.parsed.piece), -1)
         around = np.full(len(self.kept) + len(self.planes), -1)
         for i in sorted(range(len(self.kept)), key=lambda i: -len(self.rows[self.kept[i]])):
@@ -66,7 +66,7 @@ class Run:
 
 
 def mean_plane(planes: list[Plane], rows: np.ndarray) -> Plane:
-    """Mean of nearly equal planes, of either orientation, with the points of all."""
+    """Mean of nearly equal planes, whose normals may have opposite signs. rows: its points."""
     sides = [np.sign(one.normal @ planes[0].normal) or 1.0 for one in planes]
     normal = np.mean([side * one.normal for side, one in zip(sides, planes, strict=True)], axis=0)
     offset = np.mean([side * one.offset for side, one in zip(sides, planes, strict=True)])

@@ -12,18 +12,18 @@ from openshape_ood.scenes.proposals.grid import Grid
 
 REACH = 2.5  # maximum length of a graph edge, in spacings
 LINKS = 10  # maximum neighbors of a voxel
-COLOR = 0.3  # weight of a color difference (0 to 1) relative to a difference of normals
+COLOR = 0.3  # weight of a color difference (0 to 1) in edge weights; a difference of normals has weight 1
 GRAIN = 1.0  # larger values give larger superpoints, see `superpoints`
 LEAST = 8  # minimum voxels of a superpoint
-SHADE = 4.25  # reduction of bonds by a color difference (0 to 1)
-GAP = 0.25  # meters: maximum gap between segments that are merged without contact, nearest first
-COARSE = 0.05  # meters: resolution for measuring gaps
-DIGIT = 1e-6  # rounding of edge weights
+SHADE = 4.25  # bonds are multiplied by exp(-SHADE * color difference (0 to 1))
+GAP = 0.25  # meters, maximum gap between merged segments without contact
+COARSE = 0.05  # meters, resolution of measured gaps
+DIGIT = 1e-6  # edge weights are rounded to multiples of it
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """e edges between voxels: first, second (e,) indices, first < second; weight (e,), surface difference."""
+    """e edges between voxels first (e,) < second (e,); weight (e,): difference of normals and colors."""
 
     first: np.ndarray
     second: np.ndarray
@@ -31,7 +31,7 @@ class Graph:
 
 
 def normals(grid: Grid) -> np.ndarray:
-    """Unit normals (v, 3), of either sign, of the plane through each voxel's neighbors."""
+    """Unit normals (v, 3) of the planes through each voxel's neighbors; the sign is arbitrary."""
     nearest = np.minimum(grid.neighbors[1], len(grid.places) - 1)
     made = np.empty_like(grid.places)
     columns = np.ascontiguousarray(grid.places.T)
@@ -42,7 +42,7 @@ def normals(grid: Grid) -> np.ndarray:
 
 
 def _least(spread: np.ndarray) -> np.ndarray:
-    """Direction (m, 3) of least spread of positions (3, k, m): eigenvector of a 3 x 3 matrix in closed form."""
+    """Directions (m, 3) of least variance of m groups of k positions (3, k, m): eigenvectors in closed form."""
     pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
     moments = np.stack([np.einsum("ij,ij->j", spread[i], spread[j]) for i, j in pairs])
     moments[:3] -= moments[:3].mean(axis=0)
@@ -51,12 +51,12 @@ def _least(spread: np.ndarray) -> np.ndarray:
     half = (xx * (yy * zz - yz**2) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)) / 2
     least = 2 * np.cos(np.arccos(half.clip(-1, 1)) / 3 + 2 * np.pi / 3)
     rows = np.array([[xx - least, xy, xz], [xy, yy - least, yz], [xz, yz, zz - least]])
-    # rows of the matrix minus its eigenvalue are orthogonal to the eigenvector
+    # the rows of (matrix - eigenvalue * identity) are orthogonal to the eigenvector
     crossed = np.stack([np.cross(rows[i], rows[j], axis=0) for i, j in ((0, 1), (0, 2), (1, 2))])
     length = np.linalg.norm(crossed, axis=1)
     best = length.argmax(axis=0)
     every = np.arange(len(best))
-    level = np.array([0.0, 0.0, 1.0])  # for equal spread in all directions
+    level = np.array([0.0, 0.0, 1.0])  # used if the variance is equal in all directions
     normal = crossed[best, :, every] / np.maximum(length[best, every], 1e-30)[:, None]
     return np.where(length[best, every][:, None] > 1e-12, normal, level)
 
@@ -79,9 +79,10 @@ def graph(grid: Grid, direction: np.ndarray) -> Graph:
 def superpoints(edges: Graph, count: int) -> np.ndarray:
     """Superpoint (v,) of each of `count` voxels, numbered from 0.
 
-    The edges of a minimum spanning tree are visited, smoothest first. An edge joins its two segments, unless it is
-    rougher than the roughest edge inside either segment by more than `GRAIN` divided by the segment's size. Segments of
-    fewer than 8 voxels join their most similar neighbor. Felzenszwalb and Huttenlocher (IJCV 2004) use all edges.
+    The edges of a minimum spanning tree are visited by ascending weight. An edge joins its two segments, unless its
+    weight exceeds the largest weight inside either segment by more than `GRAIN` divided by the segment's size. Then,
+    segments of fewer than 8 voxels join their most similar neighbor. Felzenszwalb and Huttenlocher (IJCV 2004) visit
+    all edges instead.
     """
     order = _spanning(edges, count)
     left = list(zip(*(column[order].tolist() for column in (edges.first, edges.second, edges.weight)), strict=True))
@@ -104,7 +105,7 @@ def superpoints(edges: Graph, count: int) -> np.ndarray:
 
 
 def _roots(parent: np.ndarray) -> np.ndarray:
-    """Root of each node of a forest with parents (v,)."""
+    """Root (v,) of each node of a forest. parent (v,): parent of each node; a root is its own parent."""
     while True:
         above = parent[parent]
         if (above == parent).all():
@@ -113,11 +114,11 @@ def _roots(parent: np.ndarray) -> np.ndarray:
 
 
 def _spanning(edges: Graph, count: int) -> np.ndarray:
-    """Edges of a minimum spanning forest, smoothest first; ties: lower voxels first."""
+    """Edges of a minimum spanning forest by ascending weight; ties: lower voxels first."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    # made distinct, because scipy's order of equal weights is not stable
+    # distinct weights, because scipy's order of equal weights is not stable
     most = len(edges.weight)
     weight = np.rint(edges.weight / DIGIT).astype(np.int64) * most + np.arange(1, most + 1)
     table = csr_array((weight.astype(np.float64), (edges.first, edges.second)), shape=(count, count))
@@ -129,8 +130,8 @@ def _spanning(edges: Graph, count: int) -> np.ndarray:
 class Tree:
     """Merge tree: the s superpoints, then one node for each merge.
 
-    For each node: size, number of voxels; bond, strength of the connection of its halves, 1 for a superpoint; parent,
-    -1 for a root.
+    For each node: size, number of voxels; bond, strength of the connection between its halves, 1 for a superpoint;
+    parent, -1 for a root.
     """
 
     def __init__(self, size: np.ndarray) -> None:
@@ -156,7 +157,7 @@ class Tree:
         return roots
 
     def starts(self) -> list[int]:
-        """First position of each node's voxels, in an order where the voxels of every node are contiguous."""
+        """Position of each node's first voxel in an order in which the voxels of every node are contiguous."""
         first, end = [0] * len(self.parent), 0
         for node in reversed(range(len(self.parent))):
             if self.parent[node] < 0:
@@ -171,9 +172,9 @@ class Tree:
 def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
     """Merge superpoints `piece` (v,), -1 for layout, pairwise into a tree.
 
-    First, touching segments are merged, strongest bond first. A bond is the number of edges between both segments,
-    relative to the edges of the smaller one, reduced by their color difference. Then segments with a gap between them
-    are merged, nearest first.
+    First, touching segments are merged, strongest bond first. A bond is the number of edges between two segments,
+    divided by the number of edge ends of the segment that has fewer. A color difference reduces it. Then, segments with
+    a gap between them are merged, nearest first.
     """
     count = int(piece.max()) + 1
     tree = Tree(np.bincount(piece[piece >= 0], minlength=count))
@@ -229,7 +230,7 @@ def _join_touching(
 
 
 def _join_near(tree: Tree, grid: Grid, piece: np.ndarray) -> None:
-    """Merge roots across gaps by single linkage; their bond is minus the gap in meters."""
+    """Merge roots across gaps by single linkage; the bond of a merge is minus the gap in meters."""
     of_piece = np.array(tree.tops())
     if (of_piece == of_piece[0]).all():
         return

@@ -22,7 +22,7 @@ TRAITS = (
 
 
 def traits(candidates: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
-    """Traits (c, 18) of candidates: logarithms of sizes, heights above the floor, bonds, contacts, shape."""
+    """Traits (c, 18) of c candidates, in the order of `TRAITS`; sizes as logarithms."""
     touches, inside = _contacts(candidates, parsed)
     return np.array([_own(one, parsed, touches[i], inside[i]) for i, one in enumerate(candidates)]).reshape(
         -1, len(TRAITS)
@@ -30,7 +30,7 @@ def traits(candidates: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
 
 
 def _contacts(candidates: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
-    """Edges (c, 3) of each candidate to free voxels, to the floor, to walls and ceiling; inner edges (c,)."""
+    """Number of edges of c candidates: (c, 3) to voxels on no plane, to floor, to walls and ceiling; (c,) inside."""
     kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)
@@ -48,7 +48,7 @@ def _contacts(candidates: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarr
 
 
 def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> list[float]:
-    rows = np.sort(one.rows)  # sums depend on the order
+    rows = np.sort(one.rows)  # the last digits of sums depend on the order
     places, spacing, count = parsed.grid.places[rows], parsed.grid.spacing, len(rows)
     floors = [plane.offset for plane in parsed.planes if plane.kind == "floor"]
     ground = floors[0] if floors else parsed.grid.places[:, 2].min()
@@ -77,6 +77,6 @@ def _network() -> list[np.ndarray]:
 def likely_overlap(candidates: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
     """Expected overlap (c,) of candidates with a whole object, learned from generated rooms."""
     mean, scale, first, first_bias, second, second_bias = _network()
-    # no extrapolation beyond the training data
+    # clipped, because the network cannot extrapolate beyond its training data
     given = ((traits(candidates, parsed) - mean) / scale).clip(-4, 4)
     return np.round((np.maximum(given @ first + first_bias, 0) @ second + second_bias).reshape(-1), 6)

@@ -14,7 +14,7 @@ from openshape_ood.scenes.sparse.on_spconv import SpconvMap
 
 
 class _Convolve(torch.autograd.Function):
-    """Gather, multiply, add. The backward pass gathers rows again instead of storing them."""
+    """Gather, multiply, add. To save memory, the backward pass gathers rows again."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
@@ -22,7 +22,7 @@ class _Convolve(torch.autograd.Function):
         ctx.save_for_backward(x, kernel)
         out = x.new_zeros(where.rows, kernel.shape[2]) if where.center is None else x @ kernel[where.center]
         for cell, rows, others in where.pairs:
-            # x[others] would be several times as slow on a CPU
+            # index_select is several times as fast as x[others] on a CPU
             out.index_add_(0, rows, x.index_select(0, others) @ kernel[cell])
         return out
 
@@ -47,9 +47,9 @@ class _Convolve(torch.autograd.Function):
 
 
 def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
-    """Sparse convolution (w, o) as in MinkowskiEngine: rows of x (v, i) @ kernel[cell] (i, o), summed over the cells.
+    """Sparse convolution (w, o) as in MinkowskiEngine: rows of x (v, i) @ kernel[cell] (i, o), summed over cells.
 
-    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), with w output voxels. For a map of
+    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), with w output voxels. If `grid` is
     a `SpconvGrid`, spconv computes the result, without gradients.
     """
     if isinstance(where, SpconvMap):
@@ -59,13 +59,13 @@ def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
 
 
 class Convolution(nn.Module):
-    """Kernel with several cells (cells, i, o), or one cell (i, o); `bias` is (1, o)."""
+    """Sparse convolution with weights: kernel (cells, i, o), or (i, o) for one cell; bias (1, o)."""
 
     def __init__(self, inside: int, outside: int, cells: int = 1, bias: bool = False) -> None:
         super().__init__()
         shape = (inside, outside) if cells == 1 else (cells, inside, outside)
         self.kernel = nn.Parameter(torch.empty(shape))
-        if not self.kernel.is_meta:  # on meta, weights are loaded later, and torch would import its compiler, a second
+        if not self.kernel.is_meta:  # on meta, this would import torch's compiler, which takes a second
             nn.init.normal_(self.kernel, std=(2 / (cells * outside)) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(1, outside)) if bias else None
 
@@ -85,7 +85,7 @@ class BatchNorm(nn.Module):
         bn: Any = self.bn
         if bn.training or torch.is_grad_enabled():
             out = bn(x)
-        else:  # three times as fast as torch's own
+        else:  # three times as fast as torch's batch normalization
             scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
             out = torch.addcmul(bn.bias - bn.running_mean * scale, x, scale)
         return F.relu(out, inplace=True) if relu else out

@@ -12,7 +12,7 @@ from torch import Tensor
 from openshape_ood.errors import InputError
 
 LEVELS = 4  # number of downsampling steps
-MARGIN = 2  # empty cells between two lines, so that a kernel of 5 never reaches another line
+MARGIN = 2  # empty cells between two lines of keys, so that a kernel of side 5 never reaches another line
 MOST_CELLS = 2**62
 
 
@@ -20,8 +20,8 @@ MOST_CELLS = 2**62
 class KernelMap:
     """Pairs of rows for each cell of a kernel.
 
-    pairs: (cell, output rows, input rows); no row repeats within a cell, so sums are deterministic on any device.
-    center: cell that pairs every row with itself, or None.
+    rows: number of outputs. pairs: (cell, output rows, input rows); no row repeats within a cell, so sums are
+    deterministic on any device. center: cell that pairs every row with itself, or None.
     """
 
     rows: int
@@ -37,7 +37,7 @@ class Grid:
     """Distinct voxels, sorted by key.
 
     cells (v, 4) int64: number of the scan in the batch, x, y, z in units of this grid. keys (v,) int64: ascending; a
-    step along x adds 1, a step along y or z adds `steps`.
+    step along x adds 1 to the key, a step along y adds steps[0], a step along z adds steps[1].
     """
 
     def __init__(self, cells: Tensor, keys: Tensor, steps: tuple[int, int]) -> None:
@@ -55,20 +55,24 @@ class Grid:
         voxels, duplicates, and scans too large for keys of 64 bits.
         """
         if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
-            raise InputError(f"voxels are {tuple(coords.shape)} {coords.dtype}; expected (v, 4) int64, v at least 1")
+            raise InputError(
+                f"voxels are {tuple(coords.shape)} {coords.dtype}. Expected (v, 4) int64, v at least 1. Give scan, x, "
+                "y and z of each voxel"
+            )
         keys, steps = _keys(coords)
         keys, order = keys.sort()
         if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
             raise InputError(
-                f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice; expected distinct ones"
+                f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice. Expected distinct "
+                "voxels. Remove repeats"
             )
         return cls(coords.index_select(0, order), keys, steps), order
 
     def neighbors(self, side: int) -> KernelMap:
-        """Pairs of voxels in a kernel of 3 or 5 cells a side; x varies fastest, as in the keys.
+        """Pairs of voxels in a kernel with a side of 3 or 5 cells; x varies fastest, as in the keys.
 
-        Only half of the cells are searched, because mirrored cells have the same pairs. Of each line along x only the
-        first cell is searched, because the others follow in the keys.
+        Only half of the cells are searched, because mirrored cells have the same pairs. Along x, only the first cell of
+        a line is searched, because the others follow in the keys.
         """
         if side not in self._maps:
             self._maps[side] = self._search(side)
@@ -91,12 +95,12 @@ class Grid:
 
     @cached_property
     def coarser(self) -> Grid:
-        """Grid of voxels of twice the size."""
+        """Grid of voxels with twice the side."""
         return self._halved[0]
 
     @cached_property
     def down(self) -> KernelMap:
-        """Map to the coarser grid: each voxel has one parent, and the kernel cell of its position in it."""
+        """Map to the coarser grid. The kernel cell of a voxel is its position in its parent voxel."""
         coarse, parents = self._halved
         x, y, z = (self.cells[:, 1:] & 1).T
         places, pairs = x + 2 * y + 4 * z, []
@@ -108,12 +112,12 @@ class Grid:
 
     @cached_property
     def up(self) -> KernelMap:
-        """Map from the coarser grid back, through the same cells."""
+        """Map from the coarser grid back to this one, with the same kernel cells."""
         return self.down.transposed(len(self))
 
     @cached_property
     def _halved(self) -> tuple[Grid, Tensor]:
-        halves = torch.cat([self.cells[:, :1], self.cells[:, 1:] >> 1], dim=1)  # rounds down, -1 to -1
+        halves = torch.cat([self.cells[:, :1], self.cells[:, 1:] >> 1], dim=1)  # rounds down, so -1 becomes -1
         keys, steps = _keys(halves)
         distinct, parents = keys.unique(return_inverse=True)
         cells = halves.new_empty(len(distinct), 4).index_copy_(0, parents, halves)
@@ -121,11 +125,14 @@ class Grid:
 
 
 def _keys(cells: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Key (v,) of each cell, sorted by scan, z, y, x; and the steps along y and z."""
+    """Keys (v,) of cells, which ascend by scan, z, y, x; and the steps of a key along y and z."""
     low = cells.min(dim=0).values
     sizes = (cells.max(dim=0).values - low + 1 + MARGIN).tolist()
     if math.prod(sizes) >= MOST_CELLS:
-        raise InputError(f"the voxels reach over {' x '.join(f'{n:,}' for n in sizes[1:])} cells, too many to number")
+        reach = " x ".join(f"{n:,}" for n in sizes[1:])
+        raise InputError(
+            f"the voxels reach over {reach} cells, too many to number. Expected fewer than 2^62. Drop stray points"
+        )
     scan, x, y, z = (cells - low).T
     steps = sizes[1], sizes[1] * sizes[2]
     return x + y * steps[0] + z * steps[1] + scan * (steps[1] * sizes[3]), steps

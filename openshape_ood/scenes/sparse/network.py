@@ -1,4 +1,4 @@
-"""Sparse U-Net, covering MinkowskiEngine's MinkUNet and Res16UNet by its sizes.
+"""Sparse U-Net: MinkUNet and Res16UNet of MinkowskiEngine, depending on its sizes.
 
 Names and shapes of the weights equal those of the published files.
 """
@@ -16,7 +16,7 @@ from openshape_ood.scenes.sparse.convolution import BatchNorm, Convolution
 from openshape_ood.scenes.sparse.grid import LEVELS, Grid, KernelMap
 from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, SpconvMap
 
-# widths of the eight levels, blocks of each, deviations from the defaults
+# for each network: widths of its eight levels, number of blocks of each level, settings that are not the default
 _DOWN, _14, _18, _34 = (32, 64, 128, 256), (1,) * 8, (2,) * 8, (2, 3, 4, 6, 2, 2, 2, 2)
 _RES16 = {"side": 3, "momentum": 0.02, "last_relu": False}
 NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -31,7 +31,7 @@ NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
 
 
 def sizes_of(name: str, **changes: Any) -> SparseUNetSizes:
-    """Sizes of a network in `NETWORKS`, with some of them changed.
+    """Sizes of a network in `NETWORKS`, with `changes`.
 
     >>> sizes_of("Res16UNet34D", outputs=200).embedding_dim
     512
@@ -61,7 +61,7 @@ class Block(nn.Module):
 
 
 class Blocks(nn.ModuleList):
-    """Blocks of a level."""
+    """Residual blocks of one level."""
 
     def __init__(self, inside: int, width: int, count: int, momentum: float, last_relu: bool = True) -> None:
         widths = [inside, *[width] * count]
@@ -99,7 +99,7 @@ class SparseUNet(nn.Module):
             inside = widths[i]
         if sizes.outputs:
             self.final = Convolution(inside, sizes.outputs, bias=sizes.bias)
-        if sizes.text_width:  # projects names to the features; features do not use it
+        if sizes.text_width:  # for text embeddings of names; `forward` does not use it
             self.projection_layer = nn.Conv1d(sizes.text_width, inside, 1)
 
     def forward(self, x: Tensor, grid: Grid | SpconvGrid) -> Tensor:

@@ -16,28 +16,32 @@ from torch import Tensor, nn
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.scenes.sparse.grid import LEVELS, Grid
 
-MOST = 2**31  # 32-bit indices of spconv
+MOST = 2**31  # spconv uses 32-bit indices
 INSTALL = "pip install spconv-cu126 (CUDA 12; spconv-cu118: CUDA 11; spconv: no GPU)"
 
 
 def load_spconv(device: torch.device) -> Any:
-    """spconv for a device. Raises `InputError` for an unsupported device, `MissingPackageError`."""
+    """The spconv module. Raises `InputError` for an unsupported device, `MissingPackageError` without spconv."""
     if device.type not in ("cuda", "cpu"):
-        raise InputError(f"backend 'spconv' runs on cuda and cpu, not on {device.type}; take backend 'torch'")
+        raise InputError(f"backend 'spconv' does not run on {device.type}. Expected cuda or cpu. Take backend 'torch'")
     try:
         import spconv.pytorch as spconv
         from spconv.cppconstants import CPU_ONLY_BUILD
     except ImportError as error:
-        raise MissingPackageError(f"backend 'spconv' needs spconv ({error}): {INSTALL}; or take 'torch'") from error
+        raise MissingPackageError(
+            f"backend 'spconv' cannot be loaded ({error}). Expected the package. Run {INSTALL}, or take backend 'torch'"
+        ) from error
     if CPU_ONLY_BUILD and device.type == "cuda":
-        how = f"uninstall spconv and cumm, then {INSTALL}"
-        raise MissingPackageError(f"the installed spconv was built without CUDA: {how}; or take backend 'torch'")
+        raise MissingPackageError(
+            f"the installed spconv was built without CUDA. Expected a build for CUDA. Uninstall spconv and cumm, then "
+            f"run {INSTALL}; or take backend 'torch'"
+        )
     return spconv
 
 
 @dataclass(frozen=True, eq=False)
 class SpconvMap:
-    """`KernelMap` for spconv: source grid, target grid and layer type."""
+    """`KernelMap` for spconv. grid: finer grid; layer: type of spconv's layer; side: of its kernel; key: cache key."""
 
     grid: SpconvGrid
     layer: str
@@ -45,11 +49,12 @@ class SpconvMap:
     key: str
 
     def convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """`convolve` of rows in the order of the source grid; returns rows in the order of the target grid."""
+        """Convolution of rows in the order of the input grid, as rows in the order of the output grid."""
         inside, outside = kernel.shape[1:]
         if len(x) * (width := max(inside, outside)) * x.element_size() >= MOST:
             raise InputError(
-                f"{len(x):,} voxels of {width} numbers need 2 GiB or more, too much for spconv; take backend 'torch'"
+                f"{len(x):,} voxels of {width} numbers need 2 GiB or more. Expected less for spconv. Take "
+                "backend 'torch'"
             )
         grid, made = self.grid, self._made(inside, outside, kernel)
         if self.layer == "SparseConv3d":
@@ -65,7 +70,7 @@ class SpconvMap:
     def _made(self, inside: int, outside: int, kernel: Tensor) -> nn.Module:
         spconv, stride = self.grid.spconv, {"stride": 2} if self.layer == "SparseConv3d" else {}
         algo = None if kernel.is_cuda else spconv.ConvAlgo.Native  # other algorithms have no CPU implementation
-        with torch.device("meta"):  # its own initialization would cost time and random numbers
+        with torch.device("meta"):  # skips spconv's initialization, which takes time and changes the random state
             made = getattr(spconv, self.layer)(
                 inside, outside, self.side, bias=False, indice_key=self.key, algo=algo, **stride
             )
@@ -87,31 +92,36 @@ class SpconvGrid:
 
     @classmethod
     def of(cls, grid: Grid) -> SpconvGrid:
-        """The same voxels in the same order.
+        """Voxels of `grid` in the same order.
 
-        Raises `InputError` if the scan covers more cells than spconv can index, which would give wrong neighbors, and
-        the errors of `load_spconv`.
+        Raises `InputError` if the scan covers more cells than spconv can index, because neighbors would be wrong. Also
+        raises the errors of `load_spconv`.
         """
         low = grid.cells.min(dim=0).values
-        low[1:] = low[1:] >> LEVELS << LEVELS  # shift by whole voxels of the coarsest level, so that all levels agree
+        low[1:] = low[1:] >> LEVELS << LEVELS  # a multiple of the coarsest voxel, so that no level's grid changes
         cells = grid.cells - low
         scans, x, y, z = (cells.max(dim=0).values + 1).tolist()
         box = [-(-n >> LEVELS) << LEVELS for n in (z, y, x)]
         # on a GPU spconv uses 64 bits for cell numbers, but 32 bits for each coordinate
         if max(box) >= MOST or (not cells.is_cuda and scans * math.prod(box) >= MOST):
             reach = " x ".join(f"{n:,}" for n in (x, y, z))
-            raise InputError(f"the voxels reach over {reach} cells, too many for spconv; take backend 'torch'")
+            raise InputError(
+                f"the voxels reach over {reach} cells, too many for spconv. Expected fewer than 2^31. Take "
+                "backend 'torch'"
+            )
         return cls(cells[:, [0, 3, 2, 1]].int(), box, scans, load_spconv(cells.device), {})
 
     def neighbors(self, side: int) -> SpconvMap:
-        """Map as `Grid.neighbors`."""
+        """Counterpart of `Grid.neighbors`."""
         return SpconvMap(self, "SubMConv3d", side, f"{side} a side")
 
     @property
     def coarser(self) -> SpconvGrid:
-        """Voxels of twice the size, in the order of the last `down` convolution."""
+        """Voxels with twice the side, in the order of the last `down` convolution."""
         if self.reached is None:
-            raise InputError("there are no coarser voxels yet; expected a convolution `down` first, which makes them")
+            raise InputError(
+                "there are no coarser voxels yet. Expected a convolution `down`, which makes them. Run it first"
+            )
         return self.reached
 
     @property
@@ -121,9 +131,9 @@ class SpconvGrid:
 
     @property
     def up(self) -> SpconvMap:
-        """Map from the coarser grid back, through the same cells."""
+        """Map from the coarser grid back to this one, with the same kernel cells."""
         return SpconvMap(self, "SparseInverseConv3d", 2, "down")
 
     def holding(self, x: Tensor, cache: dict[str, Any]) -> Any:
-        """Rows (v, c) on these voxels as spconv's tensor."""
+        """spconv's sparse tensor of rows (v, c) on these voxels."""
         return self.spconv.SparseConvTensor(x.detach(), self.cells, self.box, self.scans, indice_dict=cache)

@@ -22,8 +22,8 @@ METRICS = ("cosine", "euclidean")
 # memory for d = 512: 64 MiB of products, 32 MiB of queries and 2 MiB of rows
 QUERIES, QUERY_ELEMENTS = 1 << 14, 1 << 23
 ROWS, ROW_ELEMENTS = 1 << 10, 1 << 19
-CANDIDATES = 128  # queries whose candidates, up to all rows of a block, are measured at once
-PAIR_ELEMENTS = 1 << 18  # elements of pairs measured at once: 2 MiB in float64, in a few tables
+CANDIDATES = 128  # queries per step of the exact distances; all rows of a block may be candidates of a query
+PAIR_ELEMENTS = 1 << 18  # elements per step of the exact distances: 2 MiB in float64 for each temporary table
 
 
 def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tuple[np.ndarray, np.ndarray]:
@@ -80,20 +80,23 @@ class Measure:
 
     @classmethod
     def of(cls, metric: str, *tables: np.ndarray) -> Measure:
-        """Metric for these tables; the rows come last."""
+        """Metric for these tables. The last table contains the rows."""
         if metric == "cosine":
             return cls(metric)
         largest = max(_largest(table) for table in tables)
         # scaling by a power of two is exact, and the squares stay within the range of float32
         scale = float(np.ldexp(1.0, int(np.clip(-np.frexp(largest)[1], -1000, 1000))))
         some = tables[-1][:: -(-len(tables[-1]) // _at_once(tables[-1], ROWS, ROW_ELEMENTS))]
-        # relative to the mean, products and their rounding errors are small
+        # the mean is subtracted, so that products and their rounding errors are small
         return cls(metric, scale, (some.astype(np.float64) * scale).mean(axis=0))
 
     def check_reach(self, table: np.ndarray) -> None:
         """Raise `InputError` if numbers are so large that their scaled squares overflow float32."""
         if self.center is not None and _largest(table) * self.scale > 1e15:
-            raise InputError(f"queries are up to {_largest(table):.3g}, 10^15 times the rows; expected one unit")
+            raise InputError(
+                f"queries have numbers up to {_largest(table):.3g}, more than 10^15 times those of the rows. "
+                "Expected the same unit in both. Convert the queries."
+            )
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
         rows = np.ascontiguousarray(rows, dtype=np.float64)
@@ -148,7 +151,7 @@ def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.
         table = measure.products(vectors, exact.astype(np.float32), row_squares)
         slack = _slack(squares, row_squares.max(), queries.shape[1])
         threshold = measure.product(distance[:, -1], squares) - slack
-        threshold[distance[:, -1] <= least] = np.inf  # rows are in order, so the first of equal rows is kept
+        threshold[distance[:, -1] <= least] = np.inf  # the first of equal rows is kept, because rows are in order
         # after the first blocks, only few queries still have candidates
         hit = np.flatnonzero(table.max(axis=1) >= threshold)
         for some in (hit[i] for i in parts(len(hit), CANDIDATES)):
@@ -215,7 +218,7 @@ def _largest(table: np.ndarray) -> float:
 def spread_out(rows: np.ndarray, k: int) -> np.ndarray:
     """Indices of up to k rows of (m, d) that are far from each other.
 
-    The first is the row nearest to the mean. Each further one is the row farthest from all chosen rows.
+    The first is the row nearest to the mean. Each next row has the largest distance to its nearest chosen row.
     """
     near = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
     chosen = [int(near.argmin())]

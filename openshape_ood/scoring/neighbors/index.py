@@ -36,7 +36,7 @@ class Index:
     Raises
     ------
     InputError
-        As in `nearest`. Also for an invalid number of cells or probes.
+        As in `nearest`, and for an invalid number of cells or probes.
     MissingPackageError
         Without faiss.
 
@@ -82,7 +82,7 @@ class Index:
         Raises
         ------
         InputError
-            As in `nearest`. Also if queries are so much larger than the rows that their squares overflow float32.
+            As in `nearest`, and if queries are so much larger than the rows that their squares overflow float32.
         """
         queries = self._checked(queries)
         k = check_count(k, "k", len(self.rows), "the number of rows")
@@ -152,7 +152,7 @@ class Index:
     def _near(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         neighbors = self._index.search(self._prepared(queries), k)[1]
         query = np.repeat(np.arange(len(queries)), k)
-        # faiss returns -1 for a missing row; row 0 replaces it until the exact search below
+        # faiss returns -1 for a missing row. Row 0 replaces it here, and the exact search below corrects it
         distance = distances(queries, self.rows, query, np.maximum(neighbors, 0).ravel(), self._measure).reshape(-1, k)
         order = np.lexsort((neighbors, distance), axis=1)
         distance, neighbors = (np.take_along_axis(table, order, axis=1) for table in (distance, neighbors))
@@ -167,7 +167,7 @@ def _faiss() -> Any:
         import faiss
     except ModuleNotFoundError as error:
         raise MissingPackageError(
-            "approximate neighbors need the package faiss, which is not installed. "
+            "approximate neighbors are not available. Expected the package faiss. "
             'Run pip install "openshape-ood[faiss]", or use neighbors.nearest, which is exact.'
         ) from error
     return faiss

@@ -1,4 +1,4 @@
-"""Completion: occupancy of whole objects, hidden parts included, from points with affinities to names."""
+"""Completion: occupancy of whole objects, hidden parts included, from visible points with affinities to names."""
 
 from openshape_ood.views.completion.complete import Completer as Completer
 from openshape_ood.views.completion.complete import camera_frame as camera_frame

@@ -46,7 +46,7 @@ class Completer:
     ) -> Completer:
         """Load a network from `list_checkpoints(registry, kind="completion")`.
 
-        checkpoint: file in place of the registered one; the files of Semantic Abstraction are in one archive. Raises
+        checkpoint: file in place of the registered one, such as from the archive of Semantic Abstraction. Raises
         `UnknownNameError`, `RegistryError`, and `CheckpointError` for an unusable file.
         """
         row, target = find_checkpoint(name, registry, kinds=("completion",)), find_device(device)
@@ -73,21 +73,22 @@ def complete(
     Parameters
     ----------
     source : View or Lifted
-        Visible surface.
+        Visible surface of a scene.
     names : sequence of k str
     affinities : Affinities, optional
-        Affinities of the view's pixels to at least these names, from any source, about -1 to 1 as relevancies. Default:
-        from CLIP, by `RelevancyEncoder.from_pretrained()`. Not for a `Lifted`, which contains affinities.
+        Affinities of the view's pixels to at least these names, from any source, about -1 to 1. Default: relevancies of
+        CLIP by `RelevancyEncoder.from_pretrained()`. Not for a `Lifted`, which contains affinities.
     model : str or Completer
         Name in `list_checkpoints(kind="completion")`, or a `Completer`.
     text : object, optional
-        Text encoder `encode(names) -> (k, t)` with the weights of CLIP's ViT-B/32, for networks that compare with text.
+        Text encoder `encode(names) -> (k, t)` with the weights of CLIP's ViT-B/32. Needed only by networks that compare
+        with text embeddings.
     frame : ndarray (4, 4), optional
         Matrix from the world to the frame of the network's box. Default: `camera_frame` of the first view, which puts
-        the box on the floor, z = 0, in front of the camera. For the released networks: the identity, as in the
-        published scenes.
+        the box on the floor (z = 0) in front of the camera. Default for the released networks: the identity, because
+        their published scenes are in the frame of the box.
     num_points, seed : int
-        Maximum number of points, and seed of their random choice.
+        Maximum number of points for the network, and seed of their random choice.
 
     Returns
     -------
@@ -96,8 +97,9 @@ def complete(
     Raises
     ------
     InputError
-        For an invalid source, affinities of another image, or a network of relations. If no visible point lies in the
-        network's box.
+        For an invalid source, affinities of another image, or a network of relations.
+    CloudError
+        If no visible point is in the network's box.
     UnknownNameError
         For names without affinities.
     RegistryError, CheckpointError
@@ -107,7 +109,7 @@ def complete(
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
     if completer.network.sizes.relates:
         raise InputError(
-            f"{completer!r} is for targets in a relation; expected locate(view, target, relation, reference)"
+            f"{completer!r} was trained on relations. Expected a network of names. Call locate, or give another network"
         )
     phrases: list[tuple[str, ...]] = [(name,) for name in wanted]
     queries: tuple[torch.Tensor | None, ...] = (None,) * len(wanted)
@@ -134,11 +136,11 @@ def locate(
     Parameters
     ----------
     source, affinities, model, text, frame, num_points, seed
-        As in `complete`. Affinities to target and reference are needed. A network of sentences instead needs affinities
-        to the sentence "target relation a reference".
+        As in `complete`. Networks of relations need affinities to target and reference. Networks of sentences need
+        affinities to the sentence "target relation a reference".
     target, reference : str
     relation : {"in", "behind", "in front of", "on the left of", "on the right of", "on"}
-        As seen by the camera.
+        Relation as seen from the camera.
 
     Returns
     -------
@@ -152,7 +154,7 @@ def locate(
     InputError
         For a network that was not trained on relations.
     InputError, RegistryError, CheckpointError
-        As `complete`.
+        As in `complete`.
     """
     check_choice(relation, "relation", RELATIONS)
     target, reference = clean_names([target])[0], clean_names([reference])[0]
@@ -162,11 +164,11 @@ def locate(
         phrases: tuple[str, ...] = (f"{target} {relation} a {reference}",)
     elif not network.sizes.relates:
         raise InputError(
-            f"{completer!r} has not learned relations; expected a network of relations. Give {RELATIONAL!r}, or a "
+            f"{completer!r} was not trained on relations. Expected a network of relations. Give {RELATIONAL!r}, or a "
             "released one with its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
     elif network.sizes.head == "text-relation":
-        # separately, because both may be the same name
+        # encoded separately, because a text encoder refuses two equal names
         (first,), (second,) = (_embedded(text, (one,), completer) for one in (target, reference))
         phrases, query = (), network.relation_query([relation], (first, second))
     else:
@@ -178,8 +180,8 @@ def locate(
 def camera_frame(pose: np.ndarray) -> np.ndarray:
     """Matrix (4, 4) from the world to the frame of a camera's box: x forward, y left, z up.
 
-    The origin is below the camera, at z = 0 of the world. For a camera that looks straight down, x points to the upper
-    edge of its image.
+    The origin is below the camera, at z = 0 of the world. If the camera looks straight down, x points to the upper edge
+    of its image.
     """
     ahead = pose[:2, 2] if np.linalg.norm(pose[:2, 2]) > 1e-6 else -pose[:2, 1]
     ahead = ahead / np.linalg.norm(ahead)
@@ -190,12 +192,15 @@ def camera_frame(pose: np.ndarray) -> np.ndarray:
 
 
 def _embedded(text: Any, names: tuple[str, ...], completer: Completer) -> tuple[torch.Tensor, ...]:
-    """Text embeddings (1, t) of names for a network that compares with them. Raises `InputError`."""
+    """Text embeddings (1, t) of names, for a network that compares with them. Raises `InputError`."""
     width = completer.network.sizes.text
     vectors = np.empty(0) if text is None else np.asarray(to_numpy(text.encode(list(names))))
     if vectors.shape != (len(names), width):
-        given = "none" if text is None else f"{vectors.shape}"
-        raise InputError(f"{completer!r} compares with text embeddings ({len(names)}, {width}); given were {given}")
+        given = "is missing" if text is None else f"gives embeddings {vectors.shape}"
+        raise InputError(
+            f"{completer!r} needs text embeddings, but text {given}. Expected ({len(names)}, {width}). Give text=, an "
+            "encoder with the weights of CLIP's ViT-B/32"
+        )
     return torch.from_numpy(vectors).float().to(completer.device).split(1)
 
 
@@ -210,15 +215,15 @@ def _field(
     num_points: int,
     seed: int,
 ) -> Field:
-    """Field of names. phrases: affinities from which each name is read; empty for a network of colors."""
+    """Field of names. phrases: for each name, the phrases whose affinities are the input; empty for color as input."""
     needed = tuple(dict.fromkeys(one for words in phrases for one in words))
     points, color, views, columns = _gathered(source, needed, affinities)
     matrix, grid = _frame(frame, views, completer), completer.network.grid
     places = moved(points, matrix)
-    kept = np.flatnonzero(in_bounds(places, np.array([grid.low, grid.high])))  # excludes NaN
+    kept = np.flatnonzero(in_bounds(places, np.array([grid.low, grid.high])))  # False for NaN
     if not len(kept):
         raise CloudError(
-            f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to {grid.high}. "
+            f"none of the {len(points)} pixels or points is in the box of {completer!r}, {grid.low} to {grid.high}. "
             "Expected a floor at z = 0, and a camera that looks at the scene. In Python, frame= moves the box"
         )
     rng = np.random.default_rng(check_seed(seed))
@@ -228,7 +233,7 @@ def _field(
     if not needed:
         if color is None:
             raise InputError(
-                f"{completer!r} needs colors, but the points have none; expected a View, or a scan in color"
+                f"{completer!r} needs colors, but the points have none. Expected a View, or a scan in color. Add colors"
             )
         columns = [color]
     parts = []
@@ -236,8 +241,12 @@ def _field(
         numbers = torch.from_numpy(column[kept]).float().reshape(len(kept), -1).to(completer.device)
         known = torch.isfinite(numbers).all(dim=1)  # points without known affinity are dropped
         if not known.any():
-            warnings.warn(f"no visible point has an affinity to {needed[i]!r}", ViewWarning, stacklevel=3)
-        # hundreds of names share one copy of the points
+            warnings.warn(
+                f"no visible point has an affinity to {needed[i]!r}. Expected at least one. Check the affinities",
+                ViewWarning,
+                stacklevel=3,
+            )
+        # names without unknown affinities share one copy of the points
         parts.append(VolumePart(shared, numbers) if known.all() else VolumePart(shared[known], numbers[known]))
     reads = tuple(tuple(needed.index(one) for one in words) or (0,) for words in phrases)
     provenance = Provenance(completer.identity, "completion", up="z", seed=seed, version=__version__)
@@ -255,9 +264,14 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
             affinities.check_fits(source)
         given: tuple[Any, ...] = source.points, source.rgb.reshape(-1, 3), (source,)
     elif not isinstance(source, Lifted):
-        raise InputError(f"source is {source!r:.60}; expected a View, or the result of lift(views, affinities)")
+        raise InputError(
+            f"source is {source!r:.60}. Expected a View or a Lifted. Give a view, or the result of lift(views, "
+            "affinities)"
+        )
     elif affinities is not None:
-        raise InputError("affinities are given, but a lifted scene contains affinities. Leave affinities= out")
+        raise InputError(
+            "affinities are given, but source is a lifted scene. Expected them only for a View. Leave affinities= out"
+        )
     else:
         given = source.scene.points, source.scene.color, source.views
         affinities = Affinities(source.affinities.T[:, None], source.names)
@@ -268,10 +282,12 @@ def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Complet
     if frame is not None:
         given = checked_matrix(frame, "frame", (4, 4))
         if abs(np.linalg.det(given)) < 1e-9:
-            raise InputError(f"frame is {given.tolist()}; expected a matrix that can be inverted")
+            raise InputError(f"frame is {given.tolist()}. Expected a matrix that can be inverted. Correct it")
         return given
     if completer.network.sizes.legacy:
         return np.eye(4)
     if not views:
-        raise InputError("the points have no view, so their viewpoint is unknown; give frame=")
+        raise InputError(
+            "the points have no view, so the place of the box is unknown. Expected a view or a frame. Give frame="
+        )
     return camera_frame(views[0].pose)

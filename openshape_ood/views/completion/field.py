@@ -24,14 +24,14 @@ from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import in_picture, moved, signed_distance
 from openshape_ood.views.view import View
 
-PIECE = 1 << 18  # queries per block
+PIECE = 1 << 18  # positions per block
 KEPT_BYTES = 1 << 29  # bytes of cached volumes
 MOST_SIDE = 256
-PEAK = 0.15  # released networks: a target may be where the logit is at most this far below the largest one
+PEAK = 0.15  # released networks of relations: occupied cells have a logit at most this far below the largest
 
 
 class VolumePart(NamedTuple):
-    """Network input for one volume: points (n, 3) in its own frame, features (n, f)."""
+    """Network input for one volume: points (n, 3) in the network's frame, and their features `numbers` (n, f)."""
 
     points: Tensor
     numbers: Tensor
@@ -39,16 +39,16 @@ class VolumePart(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """Occupancy of k names, hidden parts included; computed on demand."""
+    """Occupancy of k names in a box, hidden parts included; computed on demand."""
 
     names: tuple[str, ...]
     network: CompletionNetwork
-    parts: tuple[VolumePart, ...]  # input of each volume
-    reads: tuple[tuple[int, ...], ...]  # parts of each name: one, or two for target and reference
-    queries: tuple[Tensor | None, ...]  # (1, d), compared with the decoder's output, for heads with a query
+    parts: tuple[VolumePart, ...]  # network input of each volume
+    reads: tuple[tuple[int, ...], ...]  # for each name, its parts: one, or two for target and reference
+    queries: tuple[Tensor | None, ...]  # for each name, the query (1, d) of `network.decode`, or None
     points: np.ndarray  # (n, 3), visible points in the world
     frame: np.ndarray  # (4, 4), world to the frame of the network's grid
-    views: tuple[View, ...]  # views that show empty space; () if only points are known
+    views: tuple[View, ...]  # they show empty space; () if there are only points
     provenance: Provenance
     _volumes: OrderedDict[int, Tensor] = field(default_factory=OrderedDict, repr=False)
     _cells: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
@@ -64,12 +64,12 @@ class Field:
         queries : ndarray (m, 3)
             Positions in the world, meters.
         names : sequence of str, optional
-            Subset of its names. Default: all.
+            Subset of the field's names. Default: all.
 
         Returns
         -------
         ndarray (k, m) float32
-            Above the network's `threshold`: occupied. Meaningless outside of its box.
+            Above `network.sizes.threshold`: occupied. Undefined outside of the network's box.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class Field:
         """
         given = array(queries, "queries", "bd")
         if given.shape[1] != 3:
-            raise InputError(f"queries have the shape {given.shape}; expected positions (m, 3) in meters")
+            raise InputError(f"queries have the shape {given.shape}. Expected positions (m, 3) in meters. Reshape them")
         places = moved(given.astype(np.float64), self.frame)
         rows = self._rows(names)
         table = np.empty((len(rows), len(places)), dtype=np.float32)
@@ -87,7 +87,7 @@ class Field:
         return table
 
     def grid(self, side: int = 64, names: Sequence[str] | None = None) -> np.ndarray:
-        """Logits (k, side, side, side) float32 at `centers(side)`."""
+        """Logits (k, side, side, side) float32 at `centers(side)`; x varies slowest."""
         return self.logits(self.centers(side), names).reshape(-1, side, side, side)
 
     def centers(self, side: int = 64) -> np.ndarray:
@@ -95,18 +95,18 @@ class Field:
         return moved(self.cut(side).centers().numpy().astype(np.float64), np.linalg.inv(self.frame))
 
     def cut(self, side: int) -> Grid:
-        """The network's box in its own frame, as a grid of side³ cells. Raises `InputError`."""
+        """The network's box as a grid of side³ cells, in the network's frame. Raises `InputError`."""
         check_count(side, "side", MOST_SIDE, "cells along an edge")
         return Grid(side, self.network.grid.low, self.network.grid.high)
 
     def cells_of(self, points: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (n,) of the points (n, 3) of the world that are in the box, and the cells (m,) of these points."""
+        """Mask (n,) of the world points (n, 3) that are in the box, and the cells (m,) of these m points."""
         grid, places = self.cut(side), torch.from_numpy(moved(points, self.frame))
         inside = grid.inside(places)
         return inside.numpy(), grid.cells(places[inside]).numpy()
 
     def occupied(self, name: str, side: int = 64) -> np.ndarray:
-        """Mask (side, side, side) of cells that a name occupies, among cells in a view that are not seen empty."""
+        """Mask (side, side, side) of cells that a name occupies. Cells outside all views or seen empty are excluded."""
         return ((self._above(self._rows([name])[0], side) > 0) & self._covered(side)).reshape(side, side, side)
 
     def mesh(self, name: str, side: int = 64) -> Any:
@@ -134,13 +134,15 @@ class Field:
         try:
             from skimage.measure import marching_cubes
         except ImportError as error:
-            raise MissingPackageError("meshes need scikit-image: pip install 'openshape-ood[views]'") from error
+            raise MissingPackageError(
+                "meshes need scikit-image. Expected the extra [views]. Run pip install 'openshape-ood[views]'"
+            ) from error
         import trimesh
 
         above = self._above(self._rows([name])[0], side)
         above = np.where(self._covered(side), above, np.minimum(above, -1)).reshape(side, side, side)
         if not (above > 0).any():
-            raise InputError(f"{name!r} occupies no cell, so there is no mesh; expected a name that occupies space")
+            raise InputError(f"{name!r} occupies no cell. Expected a name that occupies space. Leave it out")
         # padded, so that the surface is closed at the faces of the box
         closed = np.pad(above, 1, constant_values=above.min())
         vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
@@ -154,15 +156,15 @@ class Field:
         Parameters
         ----------
         known : sequence of str
-            Subset of its names.
+            Subset of the field's names.
         side : int
             Cells of the grid along an edge.
 
         Returns
         -------
         NoveltyMap
-            Map of the cells that have visible points or that any name occupies. Novelty: 1 minus the largest
-            probability that a known name occupies the cell. Threshold: 0.5.
+            Map of the cells that have visible points or that a name occupies. Novelty: 1 minus the largest probability
+            that a known name occupies the cell. Threshold: 0.5.
 
         Raises
         ------
@@ -197,11 +199,14 @@ class Field:
             return list(range(len(self.names)))
         for name in (given := clean_names(names)):
             if name not in self.names:
-                raise UnknownNameError(f"{name!r} was not completed; expected one of {', '.join(self.names)}")
+                raise UnknownNameError(
+                    f"{name!r} was not completed. Expected one of {', '.join(self.names)}. Choose one, or "
+                    "complete it too"
+                )
         return [self.names.index(name) for name in given]
 
     def _of(self, i: int, places: np.ndarray) -> np.ndarray:
-        """Logits (m,) of a name at positions (m, 3) in the frame of the network."""
+        """Logits (m,) of name i at positions (m, 3) in the network's frame."""
         device = self.parts[0].points.device
         parts = [np.empty(0, dtype=np.float32)]
         with torch.inference_mode(), exact(device):
@@ -212,7 +217,7 @@ class Field:
         return np.concatenate(parts)
 
     def _volume(self, part: int) -> Tensor:
-        """Volume of a part; recent ones are cached."""
+        """Volume of a part. The most recently computed volumes are cached."""
         if part not in self._volumes:
             points, numbers = self.parts[part]
             self._volumes[part] = self.network.volume(points[None], numbers[None])
@@ -221,13 +226,13 @@ class Field:
         return self._volumes[part]
 
     def _above(self, i: int, side: int, places: np.ndarray | None = None) -> np.ndarray:
-        """Logits (side³,) of a name at cell centers, or at `places`, minus the occupancy threshold."""
+        """Logits (side³,) of name i minus the occupancy threshold, at cell centers or at `places`."""
         logits = self._of(i, self.cut(side).centers().numpy() if places is None else places)
         sizes = self.network.sizes
         return logits - (logits.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _covered(self, side: int) -> np.ndarray:
-        """Mask (side³,) of cells in a view that are not seen empty, computed once for all names."""
+        """Mask (side³,) of cells that are in a view and were not seen empty, cached for all names."""
         if side not in self._cells:
             centers, grid = self.centers(side), self.network.grid
             scale = np.cbrt(abs(np.linalg.det(self.frame[:3, :3])))
@@ -241,12 +246,11 @@ class Field:
         return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (side³,) of cells with visible points, and positions: the mean of a cell's visible points, else its
-        center."""
+        """Mask (side³,) of cells with visible points; positions (side³, 3): mean of a cell's points, or its center."""
         inside, index = self.cells_of(self.points, side)
         points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)
-        # a surface may lie half a cell behind the center of its cell
+        # the mean, because a surface may be half a cell behind the center of its cell
         sums = np.stack([np.bincount(index, axis, side**3) for axis in points.T], axis=1)
         places[counts > 0] = sums[counts > 0] / counts[counts > 0, None]
         return counts > 0, places

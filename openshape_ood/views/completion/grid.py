@@ -1,6 +1,6 @@
-"""Grid between points and the 3D network: from point features to cells, and from volumes to values at any position.
+"""Grid of the 3D network: from point features to cells, and from volumes to values at any position.
 
-Volumes are (b, channel, x, y, z).
+Volumes have the axes (b, channel, x, y, z).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from torch.nn.functional import grid_sample
 class Grid:
     """A cube of side³ cells over a box from `low` to `high`, in the frame and units of the points.
 
-    legacy: incorrect conventions of the released networks of Semantic Abstraction, which their weights need. Points are
-    binned with s - 1 cells, and outside points go to border cells. Reading divides by s and exchanges x and z.
+    legacy: conventions of the released networks of Semantic Abstraction. They are incorrect, but the weights were
+    trained with them. Points are binned into s - 1 cells, and points outside go to border cells. Interpolation divides
+    by s and exchanges x and z.
     """
 
     side: int
@@ -26,19 +27,19 @@ class Grid:
     legacy: bool = False
 
     def fractions(self, points: Tensor) -> Tensor:
-        """Relative position of points (..., 3) in the box: 0 at its lower corner, 1 at its upper."""
+        """Relative positions of points (..., 3) in the box: 0 at its lower corner, 1 at its upper corner."""
         low, high = points.new_tensor(self.low), points.new_tensor(self.high)
         return (points - low) / (high - low)
 
     def inside(self, points: Tensor) -> Tensor:
-        """Mask (...) of points (..., 3) in a cell. With legacy rules, all finite points are."""
+        """Mask (...) of points (..., 3) in the box. With `legacy`, it contains all finite points."""
         if self.legacy:
             return torch.isfinite(points).all(-1)
         at = self.fractions(points)
         return ((at >= 0) & (at <= 1)).all(-1)
 
     def cells(self, points: Tensor) -> Tensor:
-        """Cell number x·s² + y·s + z (...) of points (..., 3); border cells for outside points."""
+        """Cell numbers (...), x·s² + y·s + z, of points (..., 3). Points outside of the box get border cells."""
         at = self.fractions(points) * (self.side - 1 if self.legacy else self.side)
         index = at.floor().clamp(0, self.side - 1).long()
         return (index[..., 0] * self.side + index[..., 1]) * self.side + index[..., 2]
@@ -51,7 +52,7 @@ class Grid:
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).float()
 
     def positions(self, queries: Tensor) -> Tensor:
-        """Decoder coordinates of queries (..., 3): -1 to 1 over the box."""
+        """Coordinates (..., 3) of positions `queries` for the decoder: -1 to 1 over the box."""
         at = self.fractions(queries)
         if self.legacy:
             at = at.clamp(0, 1) * (self.side - 1) / self.side
@@ -60,7 +61,7 @@ class Grid:
     def read(self, volume: Tensor, queries: Tensor) -> Tensor:
         """Values (b, m, f) of a volume (b, f, s, s, s) at queries (b, m, 3), by trilinear interpolation.
 
-        Outside of the box, and within half a cell of its faces, the value of the nearest cell is used.
+        Outside of the box and within half a cell of its faces, border cells give the values.
         """
         at = self.positions(queries)
         if not self.legacy:
@@ -72,9 +73,9 @@ class Grid:
 
 
 def scatter(features: Tensor, index: Tensor, size: int, pooling: str = "mean") -> Tensor:
-    """Mean or maximum (size, f) of features (p, f) over each of `size` cells; `index` (p,) is the cell of each row.
+    """Mean or maximum of features (p, f) over each of `size` cells: (size, f), 0 for empty cells.
 
-    0 for empty cells.
+    index: (p,), the cell of each row.
     """
     empty = features.new_zeros(size, features.shape[1])
     if pooling == "max":

@@ -1,7 +1,7 @@
 """Completion network: point features, a residual 3D U-Net, and a decoder for any position.
 
-Its input is the affinity of each point to a name, not the name. Five heads compare the decoder's output with different
-things.
+Its input is the affinity of each point to a name, not the name itself. `sizes.head` is one of five heads: the decoder
+gives a logit, or a vector that is compared with a text embedding or with the query of a relation.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch.nn.functional import cosine_similarity, max_pool3d, relu
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.views.completion.grid import Grid, scatter
 
-TEMPERATURE, SLOPE = 0.07, 0.01
-# in the camera's frame: forward is +x, left is +y
+TEMPERATURE, SLOPE = 0.07, 0.01  # divisor of cosines in logits; slope of leaky ReLUs
+# relations in the camera's frame, where +x is forward and +y is left
 RELATIONS = ("in", "behind", "in front of", "on the left of", "on the right of", "on")
 
 
@@ -42,7 +42,7 @@ class Stage(nn.Module):
 
 
 class Residual(nn.Module):
-    """Three stages; the output of the first is added to the output of the last."""
+    """Three stages; the first output is added to the last."""
 
     def __init__(self, inside: int, outside: int, groups: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class UNet(nn.Module):
 class CompletionNetwork(nn.Module):
     """Network from points with features to a volume for each name, and from a volume to logits at any position.
 
-    `volume` is the costly step, needed once a name; `decode` is cheap and can be repeated.
+    `volume` is slow and needed once per name; `decode` is fast and can be repeated.
     """
 
     def __init__(self, sizes: CompletionSizes) -> None:
@@ -103,23 +103,22 @@ class CompletionNetwork(nn.Module):
         numbers = self.points(torch.cat([places, features[inside]], -1))
         index = self.grid.cells(places) + inside.nonzero()[:, 0] * s**3
         cells = scatter(numbers, index, b * s**3, "mean" if self.sizes.legacy else self.sizes.pooling)
-        # contiguous, because channels-last kernels are less exact on mostly empty volumes
+        # contiguous, because channels-last kernels are less exact on volumes that are mostly empty
         return cells.view(b, s, s, s, -1).permute(0, 4, 1, 2, 3).contiguous()
 
     def volume(self, points: Tensor, features: Tensor) -> Tensor:
         """Feature volume (b, channels, s, s, s) of each name.
 
-        points: (b, n, 3) in the frame of the grid; points outside of its box, such as padding, are dropped, except with
-        legacy rules. features: (b, n, inputs), affinities to the name, or rgb in [0, 1] for heads that compare with
-        text.
+        points: (b, n, 3) in the frame of the grid. Points outside of its box, such as padding, are dropped, except with
+        `legacy`. features: (b, n, inputs), affinities to the name; rgb in [0, 1] for the head "text".
         """
         return self.unet(self.scattered(points, features))
 
     def decode(self, volume: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
         """Logits (b, m) at queries (b, m, 3).
 
-        volume: (b, channels, s, s, s); for head "relation" the volumes of target and reference, concatenated along the
-        channels. query: (b, d), from `relation_query`, or the text embedding of the name.
+        volume: (b, channels, s, s, s). For head "relation": the volumes of target and reference, concatenated along the
+        channels. query: (b, d), from `relation_query`; for head "text", the text embedding of the name.
         """
         features = self.grid.read(volume, queries)
         if self.positional:
@@ -130,10 +129,10 @@ class CompletionNetwork(nn.Module):
         return cosine_similarity(pointed, query[:, None], dim=-1) / TEMPERATURE
 
     def relation_query(self, relations: Sequence[str], texts: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Query (b, d) of b relations for `decode`; texts (b, t): embeddings of targets and references, if needed."""
+        """Queries (b, d) of b relations for `decode`. texts: embeddings (b, t) of targets and references, if needed."""
         vectors = torch.stack([self.relations[name] for name in relations])
         return vectors if texts is None else self.query(torch.cat([*texts, vectors], -1))
 
     def forward(self, points: Tensor, features: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
-        """Logits (b, m) of names: `decode` of `volume`. Not for head "relation", which needs two volumes."""
+        """Logits (b, m) of names by `volume` and `decode`. Not for head "relation", which needs two volumes."""
         return self.decode(self.volume(points, features), queries, query)

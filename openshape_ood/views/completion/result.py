@@ -29,7 +29,7 @@ SIDE = 48  # cells along an edge
 MOST = 40_000  # maximum points for finding floor and walls
 LEAST = 0.01  # cubic meters, minimum volume of a listed new region
 Step = Callable[[int, int], None]
-UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # from z up to glTF's y up
+UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # rotation from z up to y up (glTF)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +40,17 @@ class CompletedView:
     ----------
     view : View
     affinities : Affinities
-        Affinities of its pixels to k names.
+        Affinities of the view's pixels to k names.
     field : Field
         Occupancy of each name.
     known : tuple of str
-        Names that are known.
+        Known names, a subset of the k names.
     located : tuple of Field
         One field for each question "target relation reference".
     side : int
         Cells along an edge of the grid.
     progress : function, optional
-        Called during the computation of `cells`.
+        Called during the computation of `cells` with the number of finished descriptions and their total number.
     """
 
     view: View
@@ -66,12 +66,12 @@ class CompletedView:
 
     @property
     def descriptions(self) -> tuple[str, ...]:
-        """Names, then located targets."""
+        """The names, then the questions "target relation reference"."""
         return tuple(self._fields)
 
     @cached_property
     def cells(self) -> dict[str, np.ndarray]:
-        """Occupied cells (side, side, side) bool by description."""
+        """For each description, the mask (side, side, side) of occupied cells."""
         masks: dict[str, np.ndarray] = {}
         for name, field in self._fields.items():
             masks[name] = field.occupied(name, self.side)
@@ -86,7 +86,7 @@ class CompletedView:
 
     @cached_property
     def voxels(self) -> NoveltyMap:
-        """Novelty map of the occupied cells, without floor, walls and ceiling."""
+        """Map of `Field.unexplained`, without cells of floor, walls and ceiling that no name occupies."""
         unexplained = self.field.unexplained(self.known, self.side)
         at = tuple(unexplained.elements.rows.T)
         kept = ~self._layout[at] | np.any([mask[at] for mask in self.cells.values()], axis=0)
@@ -97,7 +97,7 @@ class CompletedView:
 
     @cached_property
     def novelty(self) -> NoveltyMap:
-        """Map of `voxels` with the centers of the cells as points, in meters."""
+        """The map `voxels` with cell centers as points, in meters."""
         rows = self.centers[tuple(self.voxels.elements.rows.T)]
         return replace(self.voxels, elements=Elements("points", rows))
 
@@ -109,7 +109,7 @@ class CompletedView:
         return self.voxels.regions(math.ceil(LEAST / self._volume))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Records of the descriptions, then of the new regions: volume and position."""
+        """Records with volume and position: first the descriptions, then the new regions."""
         peaks = {one["name"]: one["peak"] for one in self.affinities.rows()}
         rows = []
         for name, at in self.cells.items():
@@ -131,7 +131,7 @@ class CompletedView:
         return {**record, "found": self.rows(), "provenance": {key: one.as_json() for key, one in sources.items()}}
 
     def meshes(self) -> dict[str, Any]:
-        """Colored surface of each description that occupies space, in meters, z up; needs scikit-image."""
+        """For each description that occupies space, its colored surface, in meters, z up. Needs scikit-image."""
         meshes = {}
         for name, color in self.colors().items():
             if self.cells[name].any():
@@ -149,9 +149,9 @@ class CompletedView:
         Returns
         -------
         list of Path
-            `view.json`; `affinities.npz`; `novelty.ply`, the unexplained space; a PLY of cells for each description
-            that occupies space, in meters, z up. With scikit-image also their surfaces: an OBJ for each, in meters, z
-            up, and all in `completed.glb`, y up by glTF's convention.
+            `view.json`; `affinities.npz`; `novelty.ply`, the novelty map; for each description that occupies space, a
+            PLY file of its cells, in meters, z up. With scikit-image, also the surfaces: an OBJ file for each, in
+            meters, z up, and `completed.glb` with all, y up as glTF requires.
         """
         folder = make_folder(folder)
         text = json.dumps(self.as_json(), indent=2, allow_nan=False)
@@ -200,7 +200,7 @@ class CompletedView:
 
     @cached_property
     def _layout(self) -> np.ndarray:
-        """Mask (side, side, side) of cells whose visible points lie mostly on floor, walls or ceiling."""
+        """Mask (side, side, side) of cells whose visible points are mostly on floor, walls or ceiling."""
         scene = self.view.scene()
         near = np.flatnonzero(np.abs(scene.points - self.view.pose[:3, 3]).max(axis=1) < FARTHEST)
         rows = near[np.linspace(0, len(near) - 1, min(len(near), MOST)).astype(np.int64)]
@@ -213,7 +213,7 @@ class CompletedView:
 
 
 def questions_of(view: View, names: Sequence[str] | None = None) -> list[tuple[str, str, str]]:
-    """Questions of a view with a relation of `RELATIONS` and, if names are given, about these names only."""
+    """Questions of a view whose relation is in `RELATIONS`, and whose target and reference are in `names`, if given."""
     return [
         (target, relation, reference)
         for target, relation, reference in view.questions
@@ -233,15 +233,15 @@ def complete_view(
     seed: int = 0,
     progress: Step | None = None,
 ) -> CompletedView:
-    """Complete every name of a view for which `affinities` has a map, and find the space that no known name explains.
+    """Complete the names of `affinities` in a view, and find the space that no known name explains.
 
     Parameters
     ----------
     view : View
     affinities : Affinities
-        Affinities of its pixels to k names.
+        Affinities of the view's pixels to k names.
     known : sequence of str, optional
-        Names that are known. Default: all.
+        Known names, a subset of the k names. Default: all.
     questions : sequence of (target, relation, reference)
         Targets to locate; affinities to target and reference are needed.
     model, relations : str or Completer
@@ -249,9 +249,9 @@ def complete_view(
     side : int
         Cells along an edge of the grid.
     seed : int
-        Seed of the random choice of points, if there are too many.
+        Seed of the random choice of points if the view has more than the networks take.
     progress : function, optional
-        Called with the number of completed descriptions and their total number, during the computation of `cells`.
+        Called during the computation of `cells` with the number of finished descriptions and their total number.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def complete_view(
 
 
 def _glb(meshes: Mapping[str, Any]) -> bytes:
-    """Named meshes, in meters, z up, as one glTF file, y up."""
+    """One glTF file, y up, of named meshes, which are z up in meters."""
     import trimesh
 
     scene = trimesh.Scene()

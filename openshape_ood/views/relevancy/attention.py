@@ -1,7 +1,7 @@
 """Gradient times attention of open_clip's vision transformers: relevancy of patches for a text.
 
 Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as used by Semantic Abstraction.
-open_clip does not store its attention matrices, so they are computed here from the weights of the used blocks.
+open_clip does not return attention matrices, so they are computed here from the weights of the blocks.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from torch.nn.functional import linear
 from openshape_ood.errors import InputError
 
 LOGIT_SCALE = 100.0
-MOST_ATTENTION = 1 << 25  # elements of attention and gradients per batch: 256 MiB
+MOST_ATTENTION = 1 << 25  # maximum elements of attention and gradients per batch
 
 
 @dataclass(frozen=True, eq=False)
 class Tower:
     """Image encoder of an open_clip model: a ViT with a class token.
 
-    visual: the module; blocks: blocks whose attention is used; side: pixels of an image; grid: patches along a side.
+    visual: the torch module; blocks: indices of the blocks whose attention is used; side: image side in pixels; grid:
+    patches along a side.
     """
 
     visual: Any
@@ -43,20 +44,25 @@ class Tower:
         pooled = getattr(visual, "attn_pool", None) is None and getattr(visual, "pool_type", "tok") == "tok"
         if not fits or not pooled or len({*sides}) != 1 or len({*grids}) != 1:
             raise InputError(
-                f"the image side of the model is {type(visual).__name__}, not a square ViT of open_clip with a class "
-                "token; expected one like ViT-B-32, ViT-B-16 or ViT-L-14"
+                f"the image encoder is {type(visual).__name__}. Expected a square ViT of open_clip with a class token. "
+                "Give ViT-B-32, ViT-B-16 or ViT-L-14, for example"
             )
         if model.training:
-            raise InputError("the model is in training mode, where it may drop patches; call model.eval() first")
+            raise InputError(
+                "the model is in training mode, where it may drop patches. Expected evaluation mode. Call model.eval()"
+            )
         n = len(made_of)
         first = n - 1 if first_block is None else first_block
         if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < n:
-            raise InputError(f"first_block is {first!r}; expected one of the {n} blocks, from 0 to {n - 1}, or None")
+            raise InputError(
+                f"first_block is {first!r}. Expected one of the {n} blocks, from 0 to {n - 1}, or None. Leave it out "
+                "for the last block"
+            )
         return cls(visual, range(first, n), sides[0], grids[0])
 
     @property
     def batch(self) -> int:
-        """Tiles per batch."""
+        """Number of tiles per batch, limited by the memory for attention."""
         if len(self.blocks) == 1:
             return 32
         heads = self._block(self.blocks[0]).attn.num_heads
@@ -70,7 +76,7 @@ class Tower:
 
     @torch.no_grad()
     def tokens(self, images: Tensor) -> Tensor:
-        """Input (b, 1 + g * g, width) of the first used block."""
+        """Input (b, 1 + g * g, width) of the first block in `blocks`."""
         visual = self.visual
         patches = visual.conv1(images).flatten(2).transpose(1, 2)
         first = visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1)
@@ -81,7 +87,10 @@ class Tower:
         return tokens
 
     def last_block(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
-        """Row (b, 1 + g * g) of the class token for each text; only the query of this token needs a gradient."""
+        """Relevancy (b, 1 + g * g) of all tokens for each text, from the last block alone.
+
+        Only the attention of the class token is needed, so gradients are computed for its query alone.
+        """
         block = self._block(self.blocks[-1])
         with torch.no_grad():
             attention, values = _attention(block, tokens, queries=1)
@@ -94,9 +103,10 @@ class Tower:
             yield clamped(attention[:, :, 0] * gradient).mean(dim=1)
 
     def rollout(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
-        """Attention rollout: R starts as I and becomes R + C R for each used block, last block first.
+        """Relevancy (b, 1 + g * g) of all tokens for each text: attention rollout over `blocks`.
 
-        C is attention times gradient, clamped at 0, averaged over the heads. Only the row of the class token is needed.
+        R starts as I. Each block changes R to R + C R, where C is the mean over heads of attention times gradient,
+        clamped at 0. The result is the class token's row of R. It is computed alone, last block first.
         """
         attentions = []
         with torch.enable_grad():
@@ -116,7 +126,7 @@ class Tower:
         return self.visual.transformer.resblocks[i]
 
     def _through(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
-        """Rest of a block, after its attention `mixed` (b, heads, m, width of a head) for m tokens."""
+        """Output of a block for m tokens, from its mixed values (b, heads, m, width of a head), attention @ values."""
         joined = mixed.transpose(1, 2).flatten(2)
         tokens = tokens + block.ls_1(block.attn.out_proj(joined))
         return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))

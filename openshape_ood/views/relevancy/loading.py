@@ -48,20 +48,22 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     about = open_clip.get_pretrained_cfg(model, pretrained)
     if not about and checkpoint is None:
         raise InputError(
-            f"open_clip has no weights {pretrained!r} of {model!r}; it has {', '.join(tags) or 'none'}. Or give your "
-            "own file as checkpoint="
+            f"open_clip has no weights {pretrained!r} of {model!r}. Expected one of {', '.join(tags) or 'none'}. Give "
+            "one, or a file as checkpoint="
         )
     name, config = f"{model}/{pretrained}", open_clip.get_model_config(model)
     if config["vision_cfg"].get("timm_model_name") or isinstance(config["vision_cfg"].get("layers"), list):
-        raise InputError(f"the image side of {model!r} is no ViT of open_clip; try ViT-B-32, ViT-B-16 or ViT-L-14")
+        raise InputError(
+            f"the image encoder of {model!r} is no ViT. Expected a ViT of open_clip. Give ViT-B-32, for example"
+        )
     path = _fetched(model, pretrained, about) if checkpoint is None else given_path(checkpoint, "checkpoint")
-    name = name if about else f"{model}/{path.name}"  # open_clip has no such weights of this model
+    name = name if about else f"{model}/{path.name}"  # for a file, if open_clip does not know `pretrained`
     if not path.is_file():
-        raise WeightsError(f"{name}: there is no file {path}")
+        raise WeightsError(f"{name}: there is no file {path}. Expected a file of weights. Check the path")
     state = read_weights(path, Keys(inside="state_dict"), name)
     state = {key.removeprefix("module."): value for key, value in state.items() if key not in NO_TENSORS}
     quick = bool(about.get("quick_gelu", config.get("quick_gelu", False)))
-    # the model's name does not determine the activation of the weights
+    # the activation depends on the weights, not only on the model's name
     with _without_warnings():
         network = open_clip.create_model(
             model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False
@@ -75,7 +77,7 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Suppress open_clip's warning about random weights, which are replaced afterwards."""
+    """Suppress open_clip's warning about random weights. The random weights are replaced afterwards."""
     root, silent = logging.getLogger(), logging.NullHandler()
 
     def quiet(record: logging.LogRecord) -> bool:
@@ -93,6 +95,8 @@ def _without_warnings() -> Iterator[None]:
 def _fetched(model: str, pretrained: str, about: dict[str, Any]) -> Path:
     repo, file = os.path.split(about.get("hf_hub", ""))
     if not repo:
-        raise InputError(f"the weights {pretrained!r} of {model!r} are not on the Hub; give a file as checkpoint=")
+        raise InputError(
+            f"the weights {pretrained!r} of {model!r} are not on the Hub. Expected a file. Give it as checkpoint="
+        )
     source = Source(repo=repo, file=file or HUB_FILE)
     return fetch(Row(f"{model}/{pretrained}", PACKAGE, "see the Hub", source, kind="relevancy"))

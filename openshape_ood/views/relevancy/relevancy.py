@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # common surfaces, whose mean relevancy is subtracted
 BACKGROUND = ("wall", "floor", "ceiling", "furniture", "object", "background")
 SCALE = 50.0  # scales relevancies to about -1 to 1
-MOST_BYTES = 1 << 32  # maximum size of an image's affinities
+MOST_BYTES = 1 << 32  # maximum bytes of an image's affinities
 HELD = 1 << 24  # elements of tile maps per block: 64 MiB
 Step = Callable[[int, int], None]
 
@@ -43,7 +43,7 @@ class RelevancyEncoder:
     Attributes
     ----------
     templates : tuple of str
-        Sentences around a name.
+        Sentences with a placeholder {} for the name.
     blocks : range
         Blocks whose attention is used.
     """
@@ -66,8 +66,8 @@ class RelevancyEncoder:
         Parameters
         ----------
         model : open_clip.CLIP or open_clip.CustomTextCLIP
-            In evaluation mode; its image side is a square ViT with a class token. Moved to `device`, in single
-            precision.
+            Model in evaluation mode; its image encoder is a square ViT with a class token. It is moved to `device`, in
+            single precision.
         tokenizer : optional
             Tokenizer as in open_clip. Default: CLIP's.
         name : str
@@ -75,7 +75,7 @@ class RelevancyEncoder:
         templates : str or sequence of str
             Name of a list in templates.toml, "" for the bare name, or sentences with one {} each.
         first_block : int, optional
-            First block, from 0, of the attention rollout. Default: the last block alone, which is many times as fast.
+            First block, from 0, of the attention rollout. Default: only the last block, which is many times as fast.
         mean, std : three numbers each
             Normalization of colors in [0, 1].
         device : str or torch.device, optional
@@ -112,26 +112,26 @@ class RelevancyEncoder:
         Parameters
         ----------
         model, pretrained : str
-            Names in open_clip. The activation function is the one that the weights were trained with.
+            Names of open_clip. The network gets the activation function that the weights were trained with.
         checkpoint : path, optional
             File of weights in place of the Hub's (.safetensors, .pt or .bin).
         **settings
-            templates, first_block, device and cache, as above.
+            templates, first_block, device and cache, as in the constructor.
 
         Raises
         ------
         InputError
             For an unknown model or weights, and a model without ViT.
         CheckpointError
-            For weights that cannot be fetched or used, with a remedy.
+            For weights that cannot be fetched or used.
         """
         network, tokenizer, name, mean, std = load_clip(model, pretrained, checkpoint)
         return cls(network, tokenizer, name=name, mean=mean, std=std, **settings)
 
     @cached_property
     def identity(self) -> Identity:
-        """Identity of the model, with a hash of its weights."""
-        digest = hashlib.sha256(repr(self._model).encode())  # the activation is no tensor
+        """Identity of the model, with a hash of its architecture and weights."""
+        digest = hashlib.sha256(repr(self._model).encode())  # contains the activation
         for key, tensor in sorted(self._model.state_dict().items()):
             digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -154,11 +154,11 @@ class RelevancyEncoder:
         ----------
         rgb : array (h, w, 3)
             Numbers in [0, 1], or uint8; gray (h, w) becomes rgb, transparent pixels of (h, w, 4) are blended with
-            white. At least 16 pixels a side.
+            white. Minimum side: 16 pixels.
         names : sequence of k str
         preset : str or Preset
-            "ours", from the paper: four scales, five jittered copies, flips. "chefer_et_al": one scale. "quick": four
-            scales only, a twelfth of the work of "ours".
+            "ours", from the paper: four scales, five copies with jittered colors, mirrored tiles. "chefer_et_al": one
+            scale. "quick": four scales only, a twelfth of the work of "ours".
         legacy : bool
             Published behavior without corrections, see `Preset.legacy`.
         background : sequence of str, optional
@@ -166,8 +166,8 @@ class RelevancyEncoder:
         seed : int
             Seed of the color jitter.
         progress : bool or function
-            True shows a bar. A function is called with the numbers of finished and of all batches of tiles; the batches
-            are counted again for each block of names.
+            True shows a bar. A function is called with the number of finished batches and the number of all batches of
+            tiles. The total includes the batches of every block of names.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class RelevancyEncoder:
         Raises
         ------
         InputError
-            For an invalid image or setting, and a result of more than 4 GiB.
+            For an invalid image or setting, and if the result would exceed 4 GiB.
         ClassNamesError
             For no, blank, repeated or too long names.
         """
@@ -185,14 +185,15 @@ class RelevancyEncoder:
         chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
         if 4 * len(wanted) * shape[0] * shape[1] > MOST_BYTES:
             raise InputError(
-                f"{len(wanted)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB; give fewer names "
-                "at once, or a smaller image"
+                f"{len(wanted)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB. Expected less. "
+                "Give fewer names at once, or a smaller image"
             )
         if background is None:
             behind = wanted if chosen.legacy else list(BACKGROUND)
         else:
             behind = clean_names(background) if len(background) else []
-        words = list(dict.fromkeys([*behind, *wanted]))  # first the background, whose sum depends on its order
+        # background first, because the last digits of its sum depend on the order
+        words = list(dict.fromkeys([*behind, *wanted]))
         values, mean = np.empty((len(wanted), *shape), dtype=np.float32), np.zeros(shape)
         place, subtracted = {name: i for i, name in enumerate(wanted)}, set(behind)
         for name, heat in self._maps(picture, words, chosen, check_seed(seed), progress):
@@ -206,14 +207,14 @@ class RelevancyEncoder:
         return Affinities(values, tuple(wanted), provenance, rgb=picture)
 
     def encode_text(self, names: Sequence[str], *, legacy: bool = False) -> np.ndarray:
-        """Vectors (k, d) of names, each independent: means over their sentences, normalized unless `legacy`."""
+        """Vectors (k, d) of names: means over the sentences of each name, normalized unless `legacy`."""
         sentences = [[one.replace("{}", name) for one in self.templates] for name in clean_names(names)]
         return np.stack([average(self._text.embed(some), legacy) for some in sentences])
 
     def _maps(
         self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield each word with its map (h, w), computed in blocks of words."""
+        """Yield each word with its map (h, w). Words are processed in blocks, to limit the memory."""
         import torch
         from tqdm import tqdm
 
@@ -271,7 +272,7 @@ class RelevancyEncoder:
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
         with exact(self._device):
-            # one by one, because `encode_text` refuses "Wall" and "wall" together
+            # one by one, because `encode_text` refuses "Wall" and "wall" in one call
             vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
             text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):

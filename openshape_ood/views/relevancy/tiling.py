@@ -1,4 +1,4 @@
-"""Square tiles of several sizes, and the combination of their maps into a map of the image."""
+"""Square tiles of an image in several sizes, and the combination of their maps into a map of the image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from openshape_ood.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-LEAST_SIDE = 16  # pixels of an image: the smallest tiles are a quarter of it
-MOST_TILES = 50_000  # reached by an image 2900 times as long as wide
-JITTER, HUE = 0.6, 0.1  # jitter of brightness, contrast and saturation; of hue
+LEAST_SIDE = 16  # pixels, minimum side of an image; 1 / LEAST_SIDE is the smallest scale
+MOST_TILES = 50_000  # enough for images whose long side is up to 2900 times the short side
+JITTER, HUE = 0.6, 0.1  # maximum jitter of brightness, contrast and saturation; of hue
 Fraction = tuple[int, int]
 
 
@@ -32,16 +32,16 @@ class Preset:
     Attributes
     ----------
     scales : tuple of (int, int)
-        Sides of the tiles as fractions of D, rounded down. Tiles of one size are evenly spaced, about a quarter of
-        their side apart, with the first and last at the borders. So every scale covers every pixel.
+        Sides of the tiles as fractions of D, rounded down. Tiles of one size are evenly spaced from border to border,
+        about a quarter of their side apart, so every scale covers every pixel.
     jitters : int
-        Number of copies with other brightness, contrast, saturation and hue, in addition to the image.
+        Number of additional copies of the image with random brightness, contrast, saturation and hue.
     flip : bool
-        Also process every tile mirrored.
+        Process a mirrored copy of every tile too.
     legacy : {"", "height", "shorter"}
-        Published behavior, where D is the height or the shorter side. Tiles that start beyond the length of the other
-        side are dropped, and the end of the longer side is not covered. Uncovered pixels are 0 instead of unknown.
-        Means of sentences are not normalized. The mean over the requested names is subtracted.
+        Published behavior; D is the height or the shorter side. A tile is dropped if its row exceeds the width or its
+        column exceeds the height, so the end of the longer side is not covered. Uncovered pixels are 0 instead of
+        unknown. Means of sentences are not normalized. The mean over the requested names is subtracted.
     """
 
     scales: tuple[Fraction, ...] = ((1, 1), (2, 3), (1, 2), (1, 4))
@@ -57,7 +57,10 @@ class Preset:
         except TypeError:  # not pairs
             scales = ()
         if not scales or not all(map(_fits, scales)):
-            raise InputError(f"scales are {self.scales!r:.80}; expected pairs such as (2, 3), from 1/{LEAST_SIDE} to 1")
+            raise InputError(
+                f"scales are {self.scales!r:.80}. Expected pairs (1, 2) for fractions from 1/{LEAST_SIDE} to 1. "
+                "Give ((1, 1), (1, 2)), for example"
+            )
         object.__setattr__(self, "scales", scales)
 
 
@@ -69,7 +72,7 @@ PRESETS = {
 
 
 def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
-    """Preset by name, or a `Preset` unchanged; with legacy its published behavior. Raises `UnknownNameError`."""
+    """Preset by name, or a `Preset` unchanged. legacy: with published behavior. Raises `UnknownNameError`."""
     if not isinstance(preset, Preset):
         check_choice(preset, "preset", tuple(PRESETS))
         preset = PRESETS[preset]
@@ -93,7 +96,8 @@ def cut(height: int, width: int, preset: Preset) -> np.ndarray:
             rows, columns = starts(height, size), starts(width, size)
         if len(tiles) + len(rows) * len(columns) > MOST_TILES:
             raise InputError(
-                f"an image of {width} x {height} pixels would take more than {MOST_TILES} tiles; split it into parts"
+                f"an image of {width} x {height} pixels would take more than {MOST_TILES} tiles. Expected fewer. "
+                "Split it"
             )
         tiles += [(size, row, column) for column in columns for row in rows]
     return np.array(tiles, dtype=np.int32).reshape(-1, 3)
@@ -107,7 +111,7 @@ def starts(length: int, size: int) -> list[int]:
     """
     spare, stride = length - size, max(1, size // 4)
     gaps = -(-spare // stride)
-    gaps += spare % 2 and gaps % 2 == 0  # if `spare` is odd, a middle tile would not be mirrored onto itself
+    gaps += spare % 2 and gaps % 2 == 0  # if `spare` is odd, a middle tile could not be in the exact middle
     half = [spare * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
     return sorted({*half, *(spare - start for start in half)})
 
@@ -115,19 +119,19 @@ def starts(length: int, size: int) -> list[int]:
 def as_picture(rgb: Any) -> np.ndarray:
     """Image as (h, w, 3) uint8: gray becomes rgb, transparency is blended with white. Raises `InputError`."""
     given = np.asarray(to_numpy(rgb))
-    expected = "expected (h, w, 3), numbers in [0, 1] or uint8; gray (h, w) and rgba (h, w, 4) are accepted too"
+    expected = "Expected (h, w, 3|4) or gray (h, w), as numbers in [0, 1] or uint8. Convert it"
     if given.dtype.kind not in "fu" or (given.dtype.kind == "u" and given.dtype != np.uint8):
-        raise InputError(f"the image is of type {given.dtype}; {expected}")
+        raise InputError(f"the image is of type {given.dtype}. {expected}")
     if given.ndim == 2:
         given = given[..., None]
     if given.ndim != 3 or given.shape[2] not in (1, 3, 4):
-        raise InputError(f"the image has the shape {given.shape}; {expected}")
+        raise InputError(f"the image has the shape {given.shape}. {expected}")
     if min(given.shape[:2]) < LEAST_SIDE:
         h, w = given.shape[:2]
-        raise InputError(f"the image has {w} x {h} pixels; expected at least {LEAST_SIDE} a side")
+        raise InputError(f"the image has {w} x {h} pixels. Expected at least {LEAST_SIDE} a side. Enlarge it")
     if given.dtype.kind == "f":
         if not (np.isfinite(given).all() and given.min() >= 0 and given.max() <= 1):
-            raise InputError(f"the image has values outside [0, 1], or that are not finite; {expected}")
+            raise InputError(f"the image has values outside [0, 1], or that are not finite. {expected}")
         given = np.rint(given * 255).astype(np.uint8)
     if given.shape[2] == 4:
         share = given[..., 3:] / np.float32(255)
@@ -165,7 +169,7 @@ def pixels(picture: np.ndarray, tiles: np.ndarray, side: int) -> np.ndarray:
 
 
 def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset: Preset) -> torch.Tensor:
-    """Maps of the image (k, h, w) from maps of tiles (k, t, g, g): mean within a scale, then over scales."""
+    """Maps (k, h, w) of the image from maps (k, t, g, g) of tiles: mean over tiles of a scale, then over scales."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -178,6 +182,6 @@ def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset:
             place = (..., slice(row, row + size), slice(column, column + size))
             canvas[place] += interpolate(maps[:, i : i + 1], (size, size), mode="bilinear")[:, 0]
             count[place] += 1
-        # published behavior: a scale without tiles counts, and uncovered pixels are 0
+        # published behavior: the mean includes scales without tiles, and uncovered pixels are 0
         total += canvas / (count + 1e-5 / (1 + preset.jitters) if preset.legacy else count)
     return total / len(preset.scales if preset.legacy else sizes)
