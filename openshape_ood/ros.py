@@ -173,6 +173,7 @@ def message_types() -> Any:
 def main() -> None:
     """Run the node until it is stopped."""
     import rclpy
+    from rclpy.executors import ExternalShutdownException
 
     rclpy.init(args=sys.argv)
     node = rclpy.create_node("openshape_ood")
@@ -180,7 +181,7 @@ def main() -> None:
     running = MapNode(node, message_types(), open_map(chosen), chosen)
     try:
         rclpy.spin(node)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ExternalShutdownException):  # stopped by a person, or by ROS
         pass
     finally:
         running.close()
