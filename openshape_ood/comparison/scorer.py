@@ -91,7 +91,7 @@ class Compare:
         anchors_of = [self._anchors(known, c, prototypes, k, anchors) for c in range(len(known.names))]
         classes = np.repeat(np.arange(len(anchors_of)), [len(rows) for rows in anchors_of])
         if score == "neighbors":
-            check_count(k, "k", len(classes), "the number of examples that are compared with")
+            check_count(k, "k", len(classes), "the number of anchors")
             distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count")
         return ComparatorScorer(self.similarity, np.concatenate(anchors_of), classes, pool, score, k)
 
