@@ -173,7 +173,7 @@ def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
     """Merge superpoints `piece` (v,), -1 for layout, pairwise into a tree.
 
     First, touching segments are merged, strongest bond first. A bond is the number of edges between two segments,
-    divided by the number of edge ends of the segment that has fewer. A color difference reduces it. Then, segments with
+    divided by the smaller of their numbers of edge ends. A color difference reduces it. Then, segments with
     a gap between them are merged, nearest first.
     """
     count = int(piece.max()) + 1
