@@ -48,9 +48,9 @@ class ObjectChange:
         Square meters of surface at places that the other scan saw empty. Voxels less than 30 cm from the other scan
         have a lower weight.
     p_value : float
-        Rank of the strength among re-scans of unchanged places; 1 for unchanged objects.
+        Rank of the strength among re-scans of unchanged places; 1 for objects without an apparent change.
     free, occupied, unseen : float
-        Fractions of the object at places that the other scan saw empty, has points at, or did not see.
+        Fractions of the object at places that the other scan saw as empty, as occupied, or not at all.
     reason : str
     guess : str
         Likely kind of a change that is not reported because of its p-value, else "".
