@@ -33,7 +33,7 @@ SCANS = (
 )
 PICTURE = "rgb.png"  # in each folder of a view
 PARTS = (PICTURE, "depth.png", "camera.json")  # files of a folder of a view
-MOST = 1_000_000  # most files of a folder
+MOST = 1_000_000  # maximum number of files in a folder
 
 
 def arrivals(folder: Path, *, once: bool, poll: float, wait: Callable[[float], Any] = time.sleep) -> Iterator[Path]:

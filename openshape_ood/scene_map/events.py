@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from openshape_ood.errors import FileError
 from openshape_ood.storage import check_regular
 
-LONGEST = 64 * 2**20  # most bytes of a line
+LONGEST = 64 * 2**20  # maximum bytes of a line
 SEAL = ',"crc":"'  # before the checksum at the end of each line
 
 
@@ -36,7 +36,7 @@ class EventLog:
     ----------
     path : Path
     end : int
-        Byte offset behind the last complete event. A torn line after it is removed.
+        Byte offset after the last complete event. The rest of the file, a torn line, is removed.
     seq : int
         Sequence number of the last event.
 

@@ -22,10 +22,11 @@ ARRAYS = ("cells", "embeddings", "directions", "points", "ranks")
 class Settings:
     """Settings of a map; the first event of its log.
 
-    dim: length of an embedding; n: number of calibration novelties; alpha: largest fraction of known objects called
+    dim: length of an embedding; n: number of calibration novelties; alpha: maximum fraction of known objects called
     new; combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty
-    method; threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or
-    empty; least_seen: least number of looks at a new object.
+    method; threshold: novelty threshold of the pipeline; guess: novelty threshold of best guesses;
+    objects: novelties of mean embeddings of known objects, from `prepare(objects=...)`, or empty; least_seen: minimum
+    number of looks at a new object.
     """
 
     dim: int
@@ -43,7 +44,7 @@ class Settings:
 
 @dataclass(eq=False)
 class NamedClass:
-    """Class named by a person. examples: (m, d) float32; reach: largest cosine distance to its further objects."""
+    """Class named by a person. examples: (m, d) float32; reach: see `naming.reach`."""
 
     name: str
     examples: np.ndarray
