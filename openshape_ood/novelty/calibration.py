@@ -76,7 +76,8 @@ def from_calibration(
         return Threshold.from_novelty(result.novelty, COVERAGE if coverage is None else coverage, **how)
     except InputError as error:
         lost = f", {len(result.failures)} unusable" if result.failures else ""
-        raise InputError(f"the calibration shapes{lost}: {error}") from None
+        option = " (coverage=, --coverage)." if len(result) else "."
+        raise InputError(f"the calibration shapes{lost}: {str(error).removesuffix('.')}{option}") from None
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_files_axis_unit_and_what_looks_wrong(tmp_path: Path) -> None:
     for words in ("give --up z", "only 90 points: ", "units may differ", "1 file cannot be read"):
         assert words in said
     shown = run("doctor", tmp_path, *known)
-    assert shown.exit_code == 1 and "axis: z is up: of 13 shapes" in shown.stdout and "not stated" in shown.stdout
+    assert shown.exit_code == 1 and "axis: z is up: the known" in shown.stdout and "not stated" in shown.stdout
     assert "mean novelty" in shown.stdout and "looks wrong: only 90 points" in shown.stdout
     (tmp_path / "few.npy").unlink()
     (tmp_path / "broken.ply").unlink()

@@ -391,7 +391,7 @@ def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_nov
     quiet = run("score", lying, *KNOWN, "--threshold", "2").stderr
     assert quiet.count("note: 8 files do not state their up axis; y is used") == 1
     doubted = run("score", lying, *KNOWN, "--threshold", "0.5").stderr
-    assert "warning: read with y up, but z is up: of 8 shapes" in doubted and "Give --up z" in doubted
+    assert "warning: read with y up, but z is up: the known classes fit" in doubted and "Give --up z" in doubted
     assert "up axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
 
 

@@ -184,7 +184,7 @@ def test_what_are_no_shapes(shapes: Any, error: type[Exception], message: str) -
 @pytest.mark.parametrize(
     "settings, error, message",
     [
-        ({"model": "tinny"}, UnknownNameError, "did you mean 'tiny'"),
+        ({"model": "tinny"}, UnknownNameError, "Did you mean 'tiny'"),
         ({"up": "w"}, UnknownNameError, "up is 'w'"),
         ({"up": ["y", "z"]}, InputError, "one axis for all"),
     ],
