@@ -59,7 +59,8 @@ def watch(
         str, option(STREAM, "Fixed coordinate frame of a bag. /tf must have transforms to it.", "NAME")
     ] = "map",
     topic: Annotated[
-        list[str] | None, option(STREAM, "Topics of clouds or depth images of a bag. Default: all.", "NAME...")
+        list[str] | None,
+        option(STREAM, "Topics of a bag. Default: all clouds, and images with depth in the topic.", "NAME..."),
     ] = None,
     max_jump: Annotated[
         float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)
