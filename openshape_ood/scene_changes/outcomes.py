@@ -48,7 +48,7 @@ def compared(
     fdr: float,
     control: str,
 ) -> SceneChanges:
-    """Changes of two scans with the outcome of every object. first, second: scored candidates of each scan."""
+    """Changes of two scans and outcomes of their objects. first, second: scored candidates of each scan."""
     sides = [_Side(listed, result) for listed, result in zip(pair.candidates, (first, second), strict=True)]
     gone, new = sides[0].changed, sides[1].changed
     table = np.empty((0, 0))

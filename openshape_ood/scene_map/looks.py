@@ -37,7 +37,7 @@ class Looks:
     position: np.ndarray | None
 
     def direction(self, i: int) -> np.ndarray:
-        """Unit vector from object i to the camera. Without a pose: from the center of its box to the mean point."""
+        """Unit vector from object i to the camera. Estimate without a pose: from the box center to the mean point."""
         points = self.crops[i]
         middle = points.mean(axis=0)
         away = (

@@ -32,7 +32,7 @@ class Question:
     objects : tuple of int
         Numbers of all objects of the group, the most central first.
     novelty : float
-        Mean of 1 - p over the objects, 0 to 1; p of the mean embedding.
+        Mean of 1 - p over the objects, 0 to 1; p: conformal p-value of an object's mean embedding.
     stability : float
         Stability of the group times mean stability of its objects, 0 to 1.
     score : float

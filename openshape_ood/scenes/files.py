@@ -97,10 +97,12 @@ def load_scene(
     Warns
     -----
     ScanWarning
-        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns with
-        names of colors are unusable.
+        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if the color
+        columns are unusable.
     AxisWarning
         If the scan looks like a room with another up axis.
+    UserWarning
+        If float32 coordinates are so far from the origin that the scan has few distinct positions.
 
     Examples
     --------

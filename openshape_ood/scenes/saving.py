@@ -85,7 +85,7 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
 
 def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Names of a scan's labels, by label, from the file `NAME.names.json` next to its PLY file.
+    """Read the label names of a scan, as label -> name, from `NAME.names.json` next to its PLY file.
 
     Parameters
     ----------

@@ -139,7 +139,8 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
 def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
     """Height of the lowest large horizontal surface of points (n, 3) with unit normals (n, 3); None without one.
 
-    Horizontal: inclined by at most 18 degrees. Large: a tenth of all points in a layer of 6 cm.
+    Horizontal: inclined by at most 18 degrees. Large: a layer of 6 cm has at least a tenth of all
+    points, and half as many as the fullest layer.
     """
     heights = points[np.abs(normals[:, 2]) > 0.95, 2]
     if not len(heights):

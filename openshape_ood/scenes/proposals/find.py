@@ -39,7 +39,7 @@ class Proposals:
     by : str
         Names of the proposal method and of the score.
     candidates : int
-        Number of candidates before the selection.
+        Number of candidates of the first run, before the selection.
     n : int
         Number of points of the scan.
     stability : (p,) float64 or None
