@@ -102,8 +102,8 @@ def as_line(event: Mapping[str, Any]) -> bytes:
 def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
     """Events from byte `start`; `seq` is the number of the event before. One line at a time is in memory.
 
-    A torn last line is dropped with a `MapWarning`. Raises `FileError` for other damaged lines, missing numbers, and
-    unreadable files.
+    A torn last line is dropped with a `MapWarning`. Raises `FileError` for other damaged lines, gaps in the sequence
+    numbers, and unreadable files.
     """
     try:
         check_regular(path)

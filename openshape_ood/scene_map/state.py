@@ -66,9 +66,9 @@ class MapState:
     origin : (3,) float64 or None
         Origin of the cells in meters; set by the first look.
     time, position : float, (3,) or None
-        Time in seconds and camera position in meters of the last view.
+        Time in seconds and camera position in meters of the last input that states them.
     created, views : int
-        Number of all objects ever created, and of all views.
+        Number of all objects ever created, and of all added views, scans and crops.
     seq : int
         Sequence number of the last event.
     """
