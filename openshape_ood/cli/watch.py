@@ -48,7 +48,7 @@ def watch(
         int,
         option(
             RESULT,
-            "Least number of looks for the verdict new, in a new map. 6 or so rejects fragments.",
+            "Minimum number of views of an object for the verdict new. Only for a new map. About 6 rejects fragments.",
             "N",
             min=1,
         ),
@@ -168,7 +168,7 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float, json:
         if (name, digest) in pairs or (name, "") in pairs:
             continue
         if digest and digest in first:
-            reason = f"{name} has the same content as {first[digest]}. Expected a new look. It was not added"
+            reason = f"{name} has the same content as {first[digest]}. Expected a new view or scan. It was not added"
             scene_map.skip(name, reason, digest=digest)
             _print_skipped(name, reason, json)
             continue
