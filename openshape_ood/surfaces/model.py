@@ -190,8 +190,9 @@ class SurfaceModel:
             Range of the pixel values, if the pixel type does not define it. If only one image of a pair has floats, the
             range is for this image.
         folds : int, optional
-            Rounds of cross-validation. Each round holds out one part of the good data for the thresholds. With 1, a
-            tenth is held out, and the model is not fitted on it. Default: 5, or 1 for reconstructors trained in steps.
+            Rounds of cross-validation. Each round holds out one part of the good data for the thresholds. With 1, at
+            least a tenth is held out, and the model is not fitted on it. Default: 5, or 1 for reconstructors with the
+            parameter `steps`, such as "crn".
             A single sheet is split into strips, a single object into four random parts.
         false_points, false_regions : float, optional
             Guarantee for the threshold of maps. false_points: on average at most this fraction of a good surface is
