@@ -81,8 +81,8 @@ class Recipe:
     whiten : float, optional
         Shrinkage of the covariance that whitens the rows. None: no whitening.
     turned : float
-        Fraction of the steps in which one random rotation is applied to all rows. The network must then use lengths and
-        angles, and cannot memorize a small number of base classes.
+        Fraction of the steps in which one random rotation or reflection is applied to all rows. The network must then
+        use lengths and angles, and cannot memorize a small number of base classes.
     """
 
     width: int = 128
@@ -329,12 +329,12 @@ def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimiz
 
 
 def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
-    """Rotation matrix (d, d) for the rows of a step; the identity if the step has no rotation."""
+    """Random orthogonal matrix (d, d) for the rows of a step; the identity if the step has none."""
     rng = np.random.default_rng([recipe.seed, step, 1])
     if rng.random() >= recipe.turned:
         return torch.eye(d)
     matrix, upper = np.linalg.qr(rng.standard_normal((d, d)))
-    # without the signs, not all rotations would be equally likely
+    # without the signs, not all matrices would be equally likely
     return torch.from_numpy((matrix * np.sign(np.diag(upper))).astype(np.float32))
 
 
