@@ -19,6 +19,7 @@ from openshape_ood.errors import InputError
 
 KAPPA = 0.2  # exponent parameter of e-values: an e-value of 20 needs p = 0.0032
 SHARE = 0.5  # fraction of the looks at the quantile
+ROUNDED = 1 + 1e-9  # a p-value equal to the limit reaches it, although the limit is rounded
 
 
 def e_values(p: Any, kappa: float = KAPPA) -> np.ndarray:
@@ -186,7 +187,7 @@ class Evidence:
 
     def beyond(self, alpha: float) -> int:
         """Number of looks with a p-value of at most alpha."""
-        return sum(times for rank, times in self.counts.items() if rank <= alpha * (self.n + 1) * (1 + 1e-12))
+        return sum(times for rank, times in self.counts.items() if rank <= alpha * (self.n + 1) * ROUNDED)
 
     def p_value(self, combine: str) -> float:
         """Combined p-value; 1 without looks."""

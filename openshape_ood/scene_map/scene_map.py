@@ -21,7 +21,7 @@ from openshape_ood.novelty import NoveltyPipeline
 from openshape_ood.scene_map.association import Candidate, are_one, cells_of, chosen, dilated
 from openshape_ood.scene_map.association import Overlap as Overlap
 from openshape_ood.scene_map.events import EventLog, MapWarning, as_line, read_events
-from openshape_ood.scene_map.evidence import COMBINATIONS, least_p_value, ranks_of
+from openshape_ood.scene_map.evidence import COMBINATIONS, ROUNDED, least_p_value, ranks_of
 from openshape_ood.scene_map.looks import Looks, looks_at
 from openshape_ood.scene_map.naming import Question, nearest_class, questions, reach
 from openshape_ood.scene_map.objects import KNOWN, NEW, UNSURE, Look, MapObject, Verdict
@@ -468,7 +468,7 @@ class SceneMap:
         if not looks:
             reason = "seen in part only: cut off, hidden, or few points"
             return self._by_name(Verdict(UNSURE, name=None, reason=reason, **common), mean)
-        if p <= settings.alpha * (1 + 1e-12) and one.seen >= settings.least_seen:
+        if p <= settings.alpha * ROUNDED and one.seen >= settings.least_seen:
             verdict = Verdict(NEW, name=None, reason=f"{beyond}; {kind} {p:.3g} <= {settings.alpha:.3g}", **common)
         elif not new:
             reason = f"its mean is within the threshold, nearest {nearest}; {beyond}"
@@ -657,7 +657,7 @@ def _for_crops(pipeline: NoveltyPipeline) -> NoveltyPipeline:
 
 def _warn_of_few(n: int, alpha: float, combine: str) -> None:
     least = max(least_p_value(n, combine, looks) for looks in (2, FAR_LOOKS))
-    if least > alpha * (1 + 1e-12):
+    if least > alpha * ROUNDED:
         warnings.warn(
             f"{n} calibration shapes are too few for the verdict new from two looks: the combined p is {least:.3g} or "
             f"more. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'",
