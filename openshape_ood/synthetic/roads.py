@@ -78,7 +78,7 @@ def road_scan(
     density : float, default 2500
         Points per square meter, uniformly distributed.
     uneven : bool
-        Add ruts, up to 1.5 cm deep, and joints of slabs, 1.2 cm deep. Both count as intact.
+        Add ruts, up to 1.5 cm deep, and joints of slabs, 1.2 cm deep, at any severity. Both count as intact.
 
     Raises
     ------
