@@ -295,8 +295,8 @@ def kind_of_clouds(
 ) -> Sheets | Objects | Points:
     """Choose the kind of clouds (sheets, or objects as views or points), and a rasterizer unless one is given.
 
-    Clouds are sheets if 95 % of the points of every cloud are near a plane: closer than a twentieth of the diagonal of
-    the cloud's bounding box.
+    A cloud is a sheet if 95 % of its points are near one plane. Near means within a twentieth of the diagonal of the
+    cloud's bounding box. Without `shape`, all clouds are objects if any of them is no sheet.
 
     - Sheets: the side of a cell is `spacing`, so that it holds about 4 points. Heights are clipped at 2.5 cells.
       Points farther than 12.5 cells from the plane are ignored. Channels are height, slope, and intensity if all clouds
