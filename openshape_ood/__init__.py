@@ -1,4 +1,6 @@
-"""Open-set novelty detection for 3D objects: a known class, or something new? The OpenShape encoder is not trained.
+"""Open-set novelty detection for 3D objects: a known class, or something new?
+
+Pretrained encoders are used without further training.
 
 >>> from openshape_ood import score_novelty
 >>> from openshape_ood.synthetic import sample

@@ -14,12 +14,12 @@ import numpy as np
 
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError, OpenShapeError, UnknownNameError
 
-BLOCK_ELEMENTS = 1 << 21  # numbers in a block of rows: 16 MiB as float64
+BLOCK_ELEMENTS = 1 << 21  # maximum numbers in one block of `blocks`: 16 MiB as float64
 UNFOLD = 32  # maximum bytes of memory per byte of file; text with short rows needs 16, compressed clouds need up to 20
-SLACK = 96 * 2**20  # additional bytes of memory, because a small file may repeat its content many times
+SLACK = 96 * 2**20  # bytes allowed on top of UNFOLD, because a small valid file may repeat its content many times
 WHOLE = (128, 320 * 2**20)  # UNFOLD and SLACK for estimates that count every intermediate copy
 LONGEST_NAME = 256  # characters of a class name
-SAME = 1e-5  # tolerance between batches, thread counts and processors
+SAME = 1e-5  # maximum distance of equal rows; batches, thread counts and processors change last digits
 
 
 def to_numpy(value: Any) -> Any:
@@ -38,11 +38,11 @@ def check_seed(seed: int) -> int:
 
 
 def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarray:
-    """Convert `values` to a finite float32 or float64 array. Only the axis b may be empty.
+    """Convert `values` to an array of finite numbers. Only the axis b may be empty.
 
-    axes: one letter for each axis. any_type: True to keep any number type of up to 8 bytes, so that large arrays are
-    not copied; False to convert all types but float32 to float64. what: name of the values for messages. Raises
-    `InputError` with the first invalid row.
+    axes: one letter for each axis. any_type: False to convert all types but float32 to float64. True to keep every type
+    of up to 8 bytes, so that large arrays are not copied. what: name of the values for messages. Raises `InputError`,
+    with the number of the first row that holds NaN or infinity.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
     if holds_words(values, len(axes)):  # numpy would reserve the length of the longest string for each element
@@ -135,9 +135,9 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
 
 
 def originals(rows: np.ndarray) -> np.ndarray:
-    """Index (n,) of the first equal row for each row (n, d).
+    """For each of the rows (n, d), the index of the first row that equals it: (n,).
 
-    Rows that differ by at most `SAME` count as equal, because batches, thread counts and processors change last digits.
+    Rows are equal if their distance is at most `SAME`, or if a chain of equal rows connects them.
 
     >>> originals(np.array([[0.0, 1], [1, 0], [1e-7, 1]])).tolist()
     [0, 1, 0]
@@ -169,7 +169,10 @@ def check_share(value: Any, what: str) -> float:
 
 
 def check_count(value: Any, what: str, most: int, of: str) -> int:
-    """`value` as an int. Raises `InputError` unless it is a whole number from 1 to `most`. of: meaning of `most`."""
+    """`value` as an int. Raises `InputError` unless it is a whole number from 1 to `most`.
+
+    of: description of `most` for the message.
+    """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:
         raise InputError(f"{what} is {value!r}. Expected a whole number from 1 to {most}, {of}. Give one")
     return int(value)

@@ -1,7 +1,7 @@
 """A ROS 2 node for a map: it receives clouds or depth images, and publishes detections and markers.
 
-The map holds the whole state. Messages are converted to frames in the same way as the messages of a bag, so both give
-equal verdicts. The node was tested with simulated messages, not on a robot. Start it with
+The map holds the whole state. Live messages and recorded messages (`bags`) are converted by the same code, so they
+give equal verdicts. The node was tested with simulated messages, not on a robot. Start it with
 `python -m openshape_ood.ros --ros-args -p known:="[chair, table]" -p model:=tiny -p map:=home.map`.
 """
 
@@ -163,8 +163,8 @@ def message_types() -> Any:
     from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
     from visualization_msgs.msg import Marker, MarkerArray
 
-    types = (CameraInfo, CompressedImage, Image, PointCloud2, TFMessage)
-    types += (Detection3D, Detection3DArray, ObjectHypothesisWithPose, Marker, MarkerArray)
+    types = [CameraInfo, CompressedImage, Image, PointCloud2, TFMessage]
+    types += [Detection3D, Detection3DArray, ObjectHypothesisWithPose, Marker, MarkerArray]
     latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     # cameras publish with best effort, which a reliable subscription does not receive
     return SimpleNamespace(latched=latched, sensor=qos_profile_sensor_data, **{kind.__name__: kind for kind in types})
@@ -173,6 +173,7 @@ def message_types() -> Any:
 def main() -> None:
     """Run the node until it is stopped."""
     import rclpy
+    from rclpy.executors import ExternalShutdownException
 
     rclpy.init(args=sys.argv)
     node = rclpy.create_node("openshape_ood")
@@ -180,7 +181,7 @@ def main() -> None:
     running = MapNode(node, message_types(), open_map(chosen), chosen)
     try:
         rclpy.spin(node)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ExternalShutdownException):  # stopped by a person, or by ROS
         pass
     finally:
         running.close()

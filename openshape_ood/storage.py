@@ -90,10 +90,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _replacing_again(path: Path) -> Iterator[Path]:
-    """`replacing` with a fixed temporary name, so that the next writer overwrites the file of a killed process.
+    """`replacing` with a fixed temporary name, so that the next writer overwrites the remains of a killed process.
 
-    The writer with a lock uses this name; other writers use random names. The lock ends with its process. Locks are
-    valid within one running kernel only, so the name contains the identifier of the kernel.
+    Only the process that locks the temporary file uses this name; concurrent writers use random names. The system
+    releases the lock of a killed process. Other machines do not see the lock, so the name contains the identifier of
+    the kernel.
     """
     partial = path.with_name(f"{path.name}.{_kernel()}.partial")
     lock = _locked(partial)
@@ -122,8 +123,8 @@ def _moved(partial: Path, path: Path) -> Iterator[Path]:
 def _locked(path: Path) -> int | None:
     """Descriptor of a locked file, created if missing; None if another process holds the lock or locking fails.
 
-    Another user may have made a link at this path. Therefore, the file must be a regular file of this user with one
-    name only.
+    The file must be a regular file of this user without hard links. Otherwise, another user could place a link at this
+    path, and the next write would change the linked file.
     """
     try:
         import fcntl  # missing on Windows
@@ -322,7 +323,7 @@ def keep_training(
 ) -> None:
     """Save the state of a training for `resumed_training`, whole or not at all.
 
-    settings: all settings that the training depends on. progress: its position. JSON must be able to hold both.
+    settings: all settings that the training depends on. progress: its position. Both must be JSON-serializable.
     """
     save_arrays(path, _training_arrays(network, optimizers), {"settings": settings, "progress": progress}, what)
 

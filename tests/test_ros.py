@@ -109,6 +109,10 @@ MESSAGES = {
 }
 
 
+class StoppedError(Exception):
+    """Stand-in for the exception of `rclpy.spin` after a signal."""
+
+
 def test_the_program_subscribes_runs_and_saves_the_map(tmp_path, monkeypatch) -> None:
     """rclpy and the message packages are stand-ins with the names of ROS 2 and no others."""
     for package, names in MESSAGES.items():
@@ -123,20 +127,22 @@ def test_the_program_subscribes_runs_and_saves_the_map(tmp_path, monkeypatch) ->
         "depth": "/depth",
         "camera": "/info",
     }
-    node, rclpy, quality = Node(), ModuleType("rclpy"), ModuleType("rclpy.qos")
-    node.declare_parameter = lambda name, value: SimpleNamespace(value=given.get(name, value))
+    node, rclpy, quality, executors = Node(), *(ModuleType(f"rclpy{part}") for part in ("", ".qos", ".executors"))
+    vars(executors).update(ExternalShutdownException=StoppedError)
+    parameter = lambda name, value: SimpleNamespace(value=given.get(name, value))  # noqa: E731
+    monkeypatch.setattr(node, "declare_parameter", parameter, raising=False)
 
     def spin(running: Node) -> None:
         for topic, content, _ in messages(15):
             running.callbacks[topic](as_object(content))
-        raise KeyboardInterrupt
+        raise StoppedError
 
     vars(rclpy).update(init=lambda args: None, create_node=lambda name: node, spin=spin, try_shutdown=lambda: None)
     latched = lambda depth, durability: ("latched", durability)  # noqa: E731
     durability = SimpleNamespace(TRANSIENT_LOCAL="transient local")
     vars(quality).update(DurabilityPolicy=durability, QoSProfile=latched, qos_profile_sensor_data="sensor data")
-    monkeypatch.setitem(sys.modules, "rclpy", rclpy)
-    monkeypatch.setitem(sys.modules, "rclpy.qos", quality)
+    for module in (rclpy, quality, executors):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     main()
     subscribed = {topic: (kind.__name__, how) for topic, (kind, how) in node.kinds.items()}
     assert subscribed == {

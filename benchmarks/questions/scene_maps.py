@@ -32,9 +32,8 @@ from openshape_ood.synthetic import sample
 
 SIZE = (180, 240)  # height and width in pixels
 VIEWS = 30
-EXAMPLE_ROOMS, CALIBRATION_ROOMS = 4, 12
+EXAMPLE_ROOMS = 4
 LEAST = 225  # least points of a look that is evidence, equal to 100 points at 120 x 160 pixels
-SEEN = 6  # least number of looks at a new object: a fifth of the views
 ALPHA = 0.05
 OBJECTS = 78  # known objects in the simulated calibration set of mean embeddings
 DRAWS = 2000
@@ -67,22 +66,22 @@ def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
 
 def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
     """Map of all views of a walk."""
-    scene_map = SceneMap.prepare(pipeline, least=LEAST, least_seen=SEEN, max_jump=None, **how)
+    scene_map = SceneMap.prepare(pipeline, least=LEAST, max_jump=None, **how)
     for i, view in enumerate(made.views):
         scene_map.add(view, time=float(i))
     return scene_map
 
 
-def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, Threshold]:
+def calibrated(pipeline: NoveltyPipeline, seed: int, rooms: int, least_seen: int) -> tuple[NoveltyPipeline, Threshold]:
     """The pipeline with a threshold for single looks, and a threshold for mean embeddings of objects.
 
     Both are calibrated on known objects of other rooms. The threshold for single looks uses one look per object.
     """
     means, rows, groups = list[float](), list[np.ndarray](), list[str]()
-    for i in range(CALIBRATION_ROOMS):
+    for i in range(rooms):
         made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
         for place, one in matched(list(mapped(made, pipeline)), made.items).items():
-            if one.whole and one.seen >= SEEN:
+            if one.whole and one.seen >= least_seen:
                 means.append(one.verdict.novelty)
                 rows += list(one.embeddings)
                 groups += [f"{i}/{place}"] * len(one.embeddings)
@@ -92,13 +91,13 @@ def calibrated(pipeline: NoveltyPipeline, seed: int) -> tuple[NoveltyPipeline, T
     return replace(pipeline, threshold=threshold), objects
 
 
-def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
+def measure_rooms(seeds: int, method: str, calibration_rooms: int, least_seen: int, first: int = 0) -> dict[str, Any]:
     """Fractions of unknown and known objects called new: by the final verdict, by combined looks, by single looks."""
-    pipeline, objects = calibrated(example_pipeline(method, first), first)
+    pipeline, objects = calibrated(example_pipeline(method, first), first, calibration_rooms, least_seen)
     things, spurious, looks = list[dict[str, Any]](), list[int](), {True: list[bool](), False: list[bool]()}
     for seed in range(seeds):
         made = walk(30_000 + 100 * first + seed, 6, 3, VIEWS, SIZE)
-        scene_map = mapped(made, pipeline, objects=objects)
+        scene_map = mapped(made, pipeline, objects=objects, least_seen=least_seen)
         by_item = matched(list(scene_map), made.items)
         for place, item in enumerate(made.items):
             one = by_item.get(place)
@@ -109,7 +108,7 @@ def measure_rooms(seeds: int, method: str, first: int = 0) -> dict[str, Any]:
             combined = 1.0 if one is None else one.evidence.p_value("median")
             record |= {"combined": "new" if combined <= ALPHA else "not"}
             record |= {"guess": verdict and verdict.guess, "seen": 0 if one is None else one.seen}
-            wide = one is not None and one.seen >= SEEN and one.whole and one.verdict.p_value <= 2 * ALPHA
+            wide = one is not None and one.seen >= least_seen and one.whole and one.verdict.p_value <= 2 * ALPHA
             record |= {"coverage 0.9": "new" if wide else "not"}
             things.append(record)
             if one is not None:
@@ -279,7 +278,7 @@ def draw(out: Path, seed: int = 20_003) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "rooms": lambda args: measure_rooms(args.rooms, args.method),
+    "rooms": lambda args: measure_rooms(args.rooms, args.method, args.calibration_rooms, args.least_seen),
     "validity": lambda args: measure_validity(),
     "labels": lambda args: measure_labels(args.houses),
     "cost": lambda args: measure_cost(args.looks, args.objects),
@@ -288,7 +287,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=1, houses=1, looks=10, objects=1)
+    options.check(args, rooms=1, calibration_rooms=1, least_seen=1, houses=1, looks=10, objects=1)
     harness.run_parts(args, "map", PARTS)
 
 
@@ -298,7 +297,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     usual = [part for part in PARTS if part != "picture"]
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but picture")
     parser.add_argument("--rooms", type=int, default=5, help="part rooms: number of walks (default: %(default)s)")
-    parser.add_argument("--method", default="prototype_distance", help="part rooms: default %(default)s")
+    parser.add_argument("--method", default="knn", help="part rooms: novelty method (default: %(default)s)")
+    parser.add_argument("--calibration-rooms", type=int, default=12, help="part rooms: rooms with known objects only")
+    parser.add_argument("--least-seen", type=int, default=1, help="part rooms: least number of looks at a new object")
     parser.add_argument("--houses", type=int, default=10, help="part labels: houses (default: %(default)s)")
     parser.add_argument("--looks", type=int, default=20_000, help="part cost: looks (default: %(default)s)")
     parser.add_argument("--objects", type=int, default=2000, help="part cost: objects (default: %(default)s)")

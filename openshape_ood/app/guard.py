@@ -2,8 +2,8 @@
 
 gradio 6 limits the size of a file (`max_file_size`), accepts and serves uploaded files only, and deletes old files
 (`delete_cache`). These checks are not repeated here. gradio does not check the Host header, and does not count uploads.
-It answers requests from pages of other sites, although these pages cannot read the answer. It trusts X-Forwarded-Host
-and publishes its API. It fetches http addresses that are given in place of files, and prints a traceback for a wrong
+It carries out requests from pages of other sites; only the answer is hidden from them. It trusts X-Forwarded-Host and
+publishes its API. It fetches http addresses that are given in place of files, and prints a traceback for a wrong
 type.
 """
 
@@ -50,7 +50,7 @@ HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
 }
-# gradio derives its own address from these headers, but any client can set them
+# removed headers: gradio would derive its own address from them, but any client can set them
 UNTRUSTED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-server", b"x-forwarded-prefix", b"x-gradio-server")
 RELOAD = "Expected a request as the page sends it. Reload the page."
 FIELDS = ("data", "event_data", "fn_index", "trigger_id", "session_hash")  # fields of a request to a handler

@@ -21,7 +21,7 @@ SCAN_AXES = [("from file, else z", "file"), *((axis, axis) for axis in UPS)]
 SCAN_UNITS = [("from file, else meters", "file"), *((unit, unit) for unit in UNITS)]
 AXES = [
     ("from file, else y", "file"),
-    ("auto: the axis that fits all files best", AUTO),
+    ("auto: the axis that best fits the known classes", AUTO),
     *((axis, axis) for axis in UPS),
 ]
 # JavaScript. LOADED: the class input suggests the known classes. CLICKED: a clicked row sends the index of its shape

@@ -38,7 +38,7 @@ def build(
     """
     import gradio as gr
 
-    # gradio serves these files in place. `delete_cache` would delete copies that a visitor may still download
+    # without this, gradio serves copies, and `delete_cache` deletes a copy that a visitor may still download
     gr.set_static_paths([results])
     begin = Session().with_names(", ".join(known))
     with gr.Blocks(
@@ -72,8 +72,8 @@ class _Page:
         gr, on = self.gr, self.on
         settings = [on.names, on.model, on.method, on.up, on.origin, on.color]
         answer = [on.table, on.headline, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
-        # `Guard` validates the values in place of gradio's preprocessing, and `FairQueue` limits parallel work in place
-        # of gradio's limit. Handlers are private: they are not listed in an API
+        # `Guard` replaces gradio's validation of values, and `FairQueue` replaces its limit of parallel work. Handlers
+        # are private: gradio's API does not list them
         common: dict[str, Any] = {
             "outputs": [*answer, *on.zones, on.message, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",

@@ -177,7 +177,7 @@ class Pipelines:
                 return KnownClasses.from_both(session.names, examples, encoder, text)
             return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
-        if encoder.row.text.kind == "open_clip":  # this text encoder never warns, and its download may take long
+        if encoder.row.text.kind == "open_clip":  # no lock: this encoder never warns, and its download may take minutes
             return made(), tuple(remarks)
         with self._warning, warnings.catch_warnings(record=True) as warned:  # locked: recording affects all threads
             warnings.simplefilter("always")
@@ -304,7 +304,7 @@ def _assumed(session: Session, silent: str) -> tuple[str, ...]:
 
 
 def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:
-    """Axis that fits all shapes whose files state none, including calibration shapes; None if all files state one."""
+    """Up axis of shapes and calibration shapes whose files state none; None if every file states one."""
     shapes = (*session.shapes, *(session.calibration.shapes if session.calibration else ()))
     silent = [shape.cloud for shape in shapes if not shape.stated]
     encoders = pipeline.encoders

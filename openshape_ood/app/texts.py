@@ -114,7 +114,7 @@ def surface(compared: SurfaceVerdict) -> str:
     """HTML of the verdict on a surface, with p-value and threshold."""
     result, threshold, method = compared.result, compared.result.threshold, compared.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
-    what = "the value of its worst place" if compared.is_sheet else "the mean of the most novel 1 % of its points"
+    what = "the maximum over its tiles" if compared.is_sheet else "the mean of the most novel 1 % of its points"
     of = f"{threshold.n} good clouds {'is' if beyond == 1 else 'are'} at least as novel."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
@@ -130,8 +130,8 @@ def surface(compared: SurfaceVerdict) -> str:
     count = len(compared.good.names)
     note = f"{len(result.map):,} points, {count} good cloud{'s' * (count != 1)}"
     if result.is_novel:
-        return _box("novel", result.name, note, "Damaged: at least one place differs from the good clouds", lines)
-    return _box("known", result.name, note, "Good: no place is worse than on good clouds", lines)
+        return _box("novel", result.name, note, "Damaged: its novelty is above the threshold", lines)
+    return _box("known", result.name, note, "Good: its novelty is not above the threshold", lines)
 
 
 def _defects(defects: Sequence[Defect]) -> list[str]:
@@ -254,7 +254,7 @@ MISSING = (
 def _promise(scored: Verdict, threshold: Threshold) -> str:
     """Text about the fraction of known shapes that the threshold keeps, and about calibration by the visitor."""
     cut = threshold.is_generated and isinstance(scored, ScanVerdict)
-    more = " Objects from a scan only partly resemble generated shapes." if cut else ""
+    more = " The share may differ for objects of a scan: they only partly resemble generated shapes." if cut else ""
     text = threshold.describe(OWN)
     lead = "The threshold is yours: " if scored.basis.kind == "threshold" else ""
     return escape(f"{lead}{text if lead else f'T{text[1:]}'}.{more}")

@@ -84,8 +84,7 @@ def read_sealed(
     """Run `task(source, **settings)` on an uploaded file, in a sandboxed process whose folder has only the given files.
 
     A compromised parser may return anything. Therefore `checked(answer, *arrays, name=...)` validates the answer and
-    makes the result from it. It raises ValueError, TypeError, KeyError or AttributeError if the answer is no valid
-    `what`.
+    makes the result from it. It raises ValueError, TypeError, KeyError or AttributeError for an invalid answer.
 
     most: maximum bytes of arrays in the answer. what: noun for the result in messages. beside: additional files in the
     folder, by name. seconds: time limit; default: `least`, plus `READ_SECONDS_A_MB` for each MB of the files. memory:

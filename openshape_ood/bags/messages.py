@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import Scene
     from openshape_ood.views import View
 
-LATE = 1.0  # maximum delay of a message relative to newer messages, in seconds
+LATE = 1.0  # maximum lag of a message's stamp behind the newest stamp, in seconds
 WAITING = 64  # maximum frames in the sorting buffer
 FRAMES, KEPT = 1000, 200  # maximum coordinate frames, and stored transforms of each
 MOST_POINTS, MOST_PIXELS = 20_000_000, 40_000_000
 FAR = 1000.0  # meters from the sensor, implausible indoors
 STRAY = 0.01  # maximum fraction of points farther than `FAR`; these are dropped
-STALE = 1.0  # maximum seconds between a frame and the transform nearest in time
+# maximum seconds from a frame to the nearest transform; a single transform, as on /tf_static, is always used
+STALE = 1.0
 FLOATS = {7: "f4", 8: "f8"}  # PointField datatypes of coordinates
 PACKED = {6: "u4", 7: "f4"}  # PointField datatypes of color, 0x00RRGGBB
 DEPTHS = {"16UC1": ("u2", 1000.0), "mono16": ("u2", 1000.0), "32FC1": ("f4", 1.0)}
@@ -47,8 +48,8 @@ class Frame:
     """Content of one message, or the reason why it is unusable.
 
     points (n, 3), color (n, 3) or None: content of a cloud. depth (h, w), intrinsics (3, 3): content of a depth image.
-    pose: transform (4, 4) from sensor to map. time: seconds. source: topic and time. reason: why the frame is unusable;
-    "" for a usable one.
+    pose: transform (4, 4) from the sensor to the fixed frame. time: seconds. source: topic and time. reason: why the
+    frame is unusable; "" for a usable one.
     """
 
     time: float
@@ -247,8 +248,8 @@ def _matrix(transform: Any) -> np.ndarray:
 class Stream:
     """Conversion of messages, which may arrive out of order, to frames in the order of their stamps.
 
-    A frame is emitted after a message with a stamp one second later has arrived. A message that is older than an
-    emitted frame is refused.
+    A frame is emitted when a frame with a stamp one second later arrives, or when more than 64 frames wait. A message
+    that is older than an emitted frame is refused.
 
     Parameters
     ----------

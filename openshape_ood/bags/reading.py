@@ -35,7 +35,7 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
     frame : str
         Fixed coordinate frame of the poses. /tf must contain transforms to it. Default: "map".
     topics : sequence of str
-        Topics of clouds or depth images. Default: all topics of these types.
+        Topics of clouds or depth images. Default: all topics of clouds, and of images with "depth" in the topic.
 
     Yields
     ------

@@ -14,12 +14,12 @@ from openshape_ood.shapes.batches import AUTO
 if TYPE_CHECKING:
     from openshape_ood.novelty import NoveltyPipeline, UpAxis
 
-# if most of at least LEAST files are novel, other axes are tested on at most DOUBTED of these files
+# `better_axis` tests other axes if most files are novel: LEAST files at least, DOUBTED are tested at most
 DOUBTED, LEAST = 20, 5
 
 
 def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeline:
-    """Pipeline with the axis for --up auto. The sets are searched in order; without a result, the axis is y."""
+    """Pipeline with the axis for --up auto: the axis found in the first set of files that decides it, else y."""
     if pipeline.up != AUTO:
         return pipeline
     axis = None
@@ -47,8 +47,8 @@ def _stated(path: str) -> str | None:
 def better_axis(pipeline: NoveltyPipeline, files: Sequence[File], novel: Sequence[bool]) -> UpAxis | None:
     """Up axis that fits the known classes best.
 
-    With --up auto: the axis of the pipeline. Without --up: an axis found in a few files if most files are novel, else
-    None.
+    With --up auto, it is the axis of the pipeline. With --up file, it is found in at most `DOUBTED` files, and only if
+    most of at least `LEAST` files are novel. Otherwise: None.
     """
     if pipeline.up != "file":
         return pipeline.up_axis
@@ -58,7 +58,7 @@ def better_axis(pipeline: NoveltyPipeline, files: Sequence[File], novel: Sequenc
 
 
 def assumed_axis(rows: Sequence[Mapping[str, Any]], up: str) -> str | None:
-    """Default axis y, if it was used for a shape without a stated axis; else None."""
+    """Axis y, if --up is "file" and a shape was read with y up, stated or by default; else None."""
     return "y" if up == "file" and any(row["up"] == "y" for row in rows) else None
 
 
@@ -72,7 +72,7 @@ def warn_of_known(files: Sequence[File], silent: str) -> None:
 
 
 def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:
-    """Print a note if files state another up axis than `up`, or if they state none and are read with y up.
+    """Print a note if --up auto found an axis, if files contradict `up`, or if y is used because they state no axis.
 
     better: result of `better_axis`; the note suggests this axis.
     """

@@ -41,7 +41,7 @@ def changes(
         option(
             CHANGE,
             "The scans share a coordinate frame, up to errors of 0.5 m and 10°. Default: the rotation and shift "
-            "between them are searched.",
+            "between them are estimated.",
         ),
     ] = False,
     fdr: Annotated[
@@ -51,8 +51,8 @@ def changes(
         Literal["maximum", "by"],
         option(
             CHANGE,
-            "Correction for many objects. maximum: comparison with the largest change in each pair of re-scans. by: "
-            "Benjamini-Yekutieli.",
+            "Correction for many objects. maximum: an object is compared with the strongest change of each pair of "
+            "re-scans. by: Benjamini-Yekutieli.",
         ),
     ] = "maximum",
     rescans: Annotated[

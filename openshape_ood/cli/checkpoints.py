@@ -29,7 +29,7 @@ COLUMNS = {
     "shape": ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom"),
     "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
 }
-NEEDED = {"text": "kind", "spec": "count"}  # table -> field without which the table is not shown
+NEEDED = {"text": "kind", "spec": "count"}  # table of a row -> field; `show` omits the table if the field is empty
 # kind of source -> text if the file is on this machine, and text if it is not
 PLACES = {
     "package": ("in the package", "missing"),
@@ -55,8 +55,8 @@ def list_all(*, json: Json = False) -> None:
     """List the checkpoints with figures for choosing one, and show which are on this machine. tiny works offline.
 
     memory: bytes of the weights in float32. cost: CPU time per cloud, relative to vitb32. LVIS (Objaverse-LVIS), MN40
-    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy in percent, not measured here. --json has the
-    sources. The second table lists point encoders, for scans. voxel: side in meters. input: features of a voxel.
+    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy in percent, not measured here. --json names the
+    publication. The second table lists point encoders, for scans. voxel: side in meters. input: features of a voxel.
     """
     records = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
 
@@ -246,7 +246,7 @@ def _fetched(row: Row, part: str) -> dict[str, Any]:
 def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | None]:
     """Print the files to download, and return the bytes of each part."""
     planned = plan(rows, with_text)
-    # keyed by place, because checkpoints may share a text encoder
+    # keyed by download source, because checkpoints may share a text encoder
     missing = {place: (row.name, part, size) for row, part, place, size in planned if place}
     for place, (name, part, size) in missing.items():
         print_note(f"{name}, {part}: {size_text(size)} from {place}")
@@ -332,9 +332,9 @@ def part_names(row: Row, with_text: bool = True) -> list[str]:
 
 
 def own_parts(row: Row) -> list[WeightsPart]:
-    """Files of a row's network on this machine: the registered and the stripped one.
+    """Files of a row's network on this machine: the published file and its stripped copy.
 
-    If neither is on this machine, the list has the registered file without path. Offline, the first file is loaded.
+    If neither is on this machine, the list has the published file with the path None.
     """
     from openshape_ood.registry import weight_cache
     from openshape_ood.registry.files import cached, known_sha256

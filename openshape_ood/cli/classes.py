@@ -60,7 +60,7 @@ class RequestedClasses:
 
     @property
     def kind(self) -> Any:
-        """Kind of known classes for `scoring.find_method`; None if it depends on saved known classes."""
+        """Kind of known classes for `scoring.find_method`: "names", "examples" or "both". None if classes are saved."""
         if self.saved:
             return None
         if self.generated:
@@ -107,7 +107,7 @@ def build(
     """Known classes with all data that the method needs. Unusable examples go to `failures`.
 
     patches: encoder stage of the patches to save, or None. Raises `InputError` if a class has no usable example, or if
-    a file does not fit the encoder or another file.
+    saved known classes have another encoder or other kinds of data.
     """
     from openshape_ood.known import KnownClasses
     from openshape_ood.novelty.preparation import PATCH_STAGE, known_classes

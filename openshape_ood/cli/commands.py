@@ -118,7 +118,8 @@ def run(words: Sequence[str]) -> int:
             raise
         print_error(str(error))
         flags = _flags(rest)
-        if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:  # not for CLIP
+        # with --pretrained, --model is a CLIP network
+        if isinstance(error, CheckpointError) and "--model" in flags and "--pretrained" not in flags:
             ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in flags]
             print_note(f"no download is needed with {' or '.join([*ways, '--model tiny'])}")
         if "--json" in rest:

@@ -1,4 +1,4 @@
-"""openshape-ood comparator: train a comparator on stored embeddings, show one, or convert the published one."""
+"""openshape-ood comparator: train on stored embeddings, show a comparator, or convert the one of ReSeND."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def fit(
         Path | None,
         option(
             KNOWN,
-            "Text file with the evaluation classes, one name a line. These classes and their subclasses are removed "
-            "from the base classes.",
+            "Text file with the evaluation classes, one name a line. These classes, their synonyms and their "
+            "subclasses are removed from the base classes.",
             "FILE",
         ),
     ] = None,
@@ -83,7 +83,7 @@ def fit(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Train a comparator on stored embeddings of labeled shapes. This takes minutes on a CPU.
+    """Train a comparator on stored embeddings of labeled shapes.
 
     Writes DIR/comparator.safetensors, and DIR/registry.toml for `--method comparator`. If the training collapses (equal
     results for all pairs), an error is printed and no comparator is written.
@@ -151,7 +151,7 @@ def convert(
 
 
 def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownClasses, dict[str, str]]:
-    """Base classes, and the excluded classes: excluded class -> evaluation class that contains it."""
+    """Base classes, and the excluded classes: base class -> overlapping class of `exclude`."""
     import numpy as np
 
     from openshape_ood.comparison.vocabulary import overlaps

@@ -54,7 +54,8 @@ def discover(
         list[str] | None,
         option(
             GROUPS,
-            "Candidate names: several words, or a .txt file with one name a line. Default: common objects.",
+            "Candidate names: several words, or a .txt file with one name a line. Default: common objects with "
+            "--known or the encoder tiny, else none.",
             "NAME...|FILE",
         ),
     ] = None,
@@ -111,7 +112,7 @@ def discover(
     rows: Any = result.embeddings  # never None in a result of a pipeline
     provenance, encoders = provenance_of(pipeline, inputs), pipeline.encoders
     if not vocabulary and (chosen.wanted.by_name or provenance.identity.checkpoint == "tiny"):
-        vocabulary = negative_words(encoders.text)  # in these cases, the text encoder needs no download
+        vocabulary = negative_words(encoders.text)  # the text encoder is already loaded, or packaged
     how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": chosen.seed}
     with warnings.catch_warnings(
         record=True

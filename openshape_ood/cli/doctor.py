@@ -170,7 +170,7 @@ def _cache_folders() -> dict[str, Path]:
     from openshape_ood.storage import hub_folder, own_folder
 
     names = {"downloads by address or by hand": "downloads", "stripped encoders": "encoders", "text embeddings": "text"}
-    # the rule of huggingface_hub, which may not be installed
+    # the same folder as in huggingface_hub, which may not be installed
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     folders = {"downloads": Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub"))}
     with contextlib.suppress(FileError):  # no home folder; `_problems` reports it
@@ -314,7 +314,7 @@ def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
 
 
 def examine_files(inputs: Inputs, chosen: DoctorOptions) -> dict[str, Any]:
-    """Report on shape files, in the form of --json. Its up axis is found with known classes, else None."""
+    """Report on shape files, in the form of --json. Its up axis is None without known classes."""
     from openshape_ood.shapes.batches import Reading, in_batches
     from openshape_ood.shapes.reading import stated_up
     from openshape_ood.shapes.shape import Shape

@@ -66,7 +66,7 @@ class DriftOptions:
         return None if self.labels is None else LabelSample.load(self.labels).complete()
 
     def tested(self, result: "NoveltyResult", labels: "LabelSample | None") -> "NoveltyResult":
-        """Result with the expected fraction and the labels for its drift test. Also writes the file of --label."""
+        """Result with the data of its drift test: --expected-novel and labels. Also writes the file of --label."""
         if self.label is not None:
             result.to_label(self.label[0]).save(self.label[1])
         return result.with_context(expected_novel=self.expected_novel, labels=labels)

@@ -57,7 +57,7 @@ class Inputs:
         return {"failed": failed_json(self.failures), "ignored": self.ignored, "counts": counts}
 
     def with_stored_files(self) -> Inputs:
-        """Copy with the source files of stored embeddings added to `files`, even if they do not exist."""
+        """Copy with the source files of stored embeddings in `files`. A missing file fails when it is read."""
         from openshape_ood.embedding_store import read_embeddings
 
         files = [
@@ -181,7 +181,7 @@ def each_once(files: Iterable[Named]) -> list[Named]:
 class Listed:
     """Inputs of a job.
 
-    items: shapes in the given order; lists are read again for every loop. ignored: files that are no shapes.
+    items: shapes in the given order; each iteration reads the list files again. ignored: files that are no shapes.
     failures: missing inputs.
     """
 

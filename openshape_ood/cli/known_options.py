@@ -77,7 +77,7 @@ class KnownOptions(Decision):
     readers: options.Readers = None
 
     auto: ClassVar[bool] = True  # True if --up auto is permitted
-    of_scans: ClassVar[bool] = False  # True if --up applies to the scan only, and --known-up also to --calibrate
+    of_scans: ClassVar[bool] = False  # True: --up is for the scan, --known-up for --examples and --calibrate
 
     @cached_property
     def wanted(self) -> "RequestedClasses":
@@ -125,7 +125,7 @@ class KnownOptions(Decision):
         chosen = method or find_method(default_method(known))
         how: dict[str, Any] = {"up": reading.up, "silent": reading.silent, "readers": self.readers, "errors": "skip"}
         pipeline = NoveltyPipeline(known, chosen, encoders, **how, **reading.settings)
-        if not inputs.files:  # with files, `Encoders` has already checked that all encoders fit
+        if not inputs.files:  # with files, loading the encoder has already compared the encoders
             for identity in stored:
                 known.check_fits(identity)
         pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, inputs.files)

@@ -96,7 +96,7 @@ def localize(
     examples for later runs. The novelty of the whole shape is reported too.
 
     Points with a novelty above the point threshold are marked. By default, this threshold comes from the examples'
-    patches. With --false-points or --false-regions, it comes from the shapes of --calibrate, and has a guarantee.
+    patches. With --false-points or --false-regions, it comes from the shapes of --calibrate, and bounds false marks.
     """
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
@@ -166,7 +166,7 @@ def localize(
 
 
 def _as_stored(inputs: Inputs, up: str) -> str:
-    """Up axis for the pipeline. With --up file and only stored embeddings of one axis: this axis. Otherwise: `up`."""
+    """Axis of the stored embeddings, if it is the same for all, no files are given and --up is "file"; else `up`."""
     from openshape_ood.embedding_store import read_header
 
     axes = {read_header(store).provenance.up for store in inputs.stores}

@@ -142,7 +142,7 @@ def _where(map_summary: dict[str, Any]) -> str:
 
 
 def which(threshold: Mapping[str, Any]) -> str:
-    """Guarantee of a threshold of points, as the end of a sentence; "" for none."""
+    """Guarantee of a point threshold, as the end of a sentence; "" for none."""
     if not threshold["promise"]:
         return ""
     return f"{': ' if threshold.get('marks') else ', which '}{shown(threshold['promise'])}"

@@ -81,7 +81,8 @@ class MarksOptions:
     def threshold(self, maps: "Iterable[NoveltyMap]", source: str, groups: list[Any] | None = None) -> "Threshold":
         """Threshold from maps of known shapes.
 
-        groups: the object that each map belongs to. The list may be filled while the maps are made.
+        groups: object of each map, because all scans of an object count as one shape. The list is read after the maps,
+        so the generator of the maps may fill it.
         """
         from openshape_ood.novelty_map import calibrate_marks
 

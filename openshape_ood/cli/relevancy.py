@@ -91,15 +91,21 @@ def relevancy(
     ] = None,
     background: Annotated[
         list[str] | None,
-        option(RESULT, "Names whose mean relevancy is subtracted. Default: common surfaces.", "NAME..."),
+        option(
+            RESULT,
+            "Names whose mean relevancy is subtracted. Default: common surfaces. With --legacy: the values of --names.",
+            "NAME...",
+        ),
     ] = None,
     known: Annotated[
         list[str] | None,
         option(
-            RESULT, "Known names among --names. Also writes novelty.png, a map of the parts without one.", "NAME..."
+            RESULT, "Known names among --names. Also writes novelty.png: the parts without a known name.", "NAME..."
         ),
     ] = None,
-    legacy: Annotated[bool, option(RESULT, "Behave exactly as the published code.", None, "--legacy")] = False,
+    legacy: Annotated[
+        bool, option(RESULT, "Behave exactly as the published code of Semantic Abstraction.", None, "--legacy")
+    ] = False,
     out: Annotated[
         Path | None,
         option(

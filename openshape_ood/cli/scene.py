@@ -123,7 +123,7 @@ def scene(
         proposals=proposals,
         most=most,
     )
-    # the drift test uses the threshold before recalibration: the labels show the fraction that it kept
+    # the drift test checks the threshold before its recalibration with --labels
     tested = drift.tested(
         result.result if labels is None else replace(result.result, threshold=pipeline.threshold), labels
     )
@@ -154,7 +154,7 @@ def loaded_scan(file: Path, up: str, unit: str) -> Scene:
 
 
 def _warn_of_axes(file: Path | None, chosen: ScanOptions, pipeline: NoveltyPipeline) -> None:
-    """Print notes about up axes that no file states: of known shapes, and of the scan if its threshold has another."""
+    """Print notes about known shapes without a stated up axis, and about a scan whose threshold has another axis."""
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.axes import silent_files, warn_of_known
     from openshape_ood.cli.inputs import File, find_files

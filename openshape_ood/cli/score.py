@@ -88,7 +88,7 @@ def score(
         rows += records(scored)
         results.append(summary(scored.result))
     result = None
-    if results:  # the drift test uses the threshold before recalibration: the labels show the fraction that it kept
+    if results:  # the drift test checks the threshold before its recalibration with --labels
         result = replace(NoveltyResult.joined(results), threshold=before.threshold)
         if objects_by == "folder":
             result = result.with_context(groups=[os.path.dirname(path) for path in result.shapes])

@@ -123,7 +123,7 @@ class Decision:
         failures: list[Failure],
         generated: str | None = None,
     ) -> "NoveltyPipeline":
-        """Pipeline with a threshold: given, else calibrated, else the next one in the order of precedence.
+        """Pipeline with a threshold: given, else calibrated, else saved with the known classes, else generated.
 
         generated: "models" if the known classes are generated models. A generated threshold then uses models too.
         """
@@ -157,7 +157,7 @@ class Decision:
 def warn_of_axis(threshold: "Threshold | None", assumed: str | None, remedy: str = "try --up {up}") -> None:
     """Warn if shapes were read with the axis `assumed` and the threshold was calibrated with another axis.
 
-    assumed: None if all shapes state their axis. remedy: text in which "{up}" is replaced by the threshold's axis.
+    assumed: None for no warning. remedy: text in which "{up}" is replaced by the threshold's axis.
     """
     from openshape_ood.shapes.points import UPS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -48,7 +49,7 @@ def watch(
         int,
         option(
             RESULT,
-            "Least number of looks for the verdict new, in a new map. 6 or so rejects fragments.",
+            "Minimum number of views of an object for the verdict new. Only for a new map. About 6 rejects fragments.",
             "N",
             min=1,
         ),
@@ -59,7 +60,8 @@ def watch(
         str, option(STREAM, "Fixed coordinate frame of a bag. /tf must have transforms to it.", "NAME")
     ] = "map",
     topic: Annotated[
-        list[str] | None, option(STREAM, "Topics of clouds or depth images of a bag. Default: all.", "NAME...")
+        list[str] | None,
+        option(STREAM, "Topics of a bag. Default: all clouds, and images with depth in the topic.", "NAME..."),
     ] = None,
     max_jump: Annotated[
         float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)
@@ -167,12 +169,12 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float, json:
         if (name, digest) in pairs or (name, "") in pairs:
             continue
         if digest and digest in first:
-            reason = f"{name} has the same content as {first[digest]}. Expected a new look. It was not added"
+            reason = f"{name} has the same content as {first[digest]}. Expected a new view or scan. It was not added"
             scene_map.skip(name, reason, digest=digest)
             _print_skipped(name, reason, json)
             continue
         first[digest] = name
-        yield Incoming(name, lambda path=path: loaded(path), digest=digest)
+        yield Incoming(name, partial(loaded, path), digest=digest)
 
 
 def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap, json: bool) -> Iterator[Incoming]:

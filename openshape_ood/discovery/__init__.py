@@ -1,6 +1,6 @@
 """Discovery: groups of novel rows with suggested names, and their addition to the known classes.
 
-`python -m benchmarks discovery` measures it on generated shapes.
+`python -m benchmarks discovery` measures the groups and names on generated shapes.
 """
 
 from openshape_ood.discovery.groups import discover

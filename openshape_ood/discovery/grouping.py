@@ -16,8 +16,8 @@ Grouping = Callable[[np.ndarray, int], np.ndarray]
 MOST = 5_000  # maximum number of rows to cluster; their distance table takes 200 MB
 MOST_GROUPS = 40  # largest number of groups tried by "agglomerative"
 NEIGHBORS = 3  # min_samples of HDBSCAN
-WITHIN = 0.95  # quantile of the members' neighbor distances: the maximum distance of a row that joins
-DRAWS, SHARE = 20, 0.8  # for the stability: number of samples, and fraction of the rows in each
+WITHIN = 0.95  # a row outside the sample joins a group within this quantile of the group's nearest-neighbor distances
+DRAWS, SHARE = 20, 0.8  # for the stability: number of random samples, and fraction of the rows in each sample
 
 
 def find_grouping(grouping: str | Grouping) -> Grouping:
@@ -76,7 +76,7 @@ def agglomerative(rows: np.ndarray, min_size: int) -> np.ndarray:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average")
     cuts = [fcluster(tree, k, "maxclust") - 1 for k in range(2, min(MOST_GROUPS, len(rows) - 1) + 1)]
-    # summed distances to the groups of the finest partition; for a coarser partition, these sums are added
+    # summed distances (n, g) to the g groups of the finest cut; groups of a coarser cut are unions, so sums add up
     sums = distance @ np.eye(cuts[-1].max() + 1)[cuts[-1]]
     first = np.unique(cuts[-1], return_index=True)[1]
     return max(cuts, key=lambda labels: silhouette(sums @ np.eye(labels.max() + 1)[labels[first]], labels))

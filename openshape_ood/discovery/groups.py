@@ -22,7 +22,7 @@ from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import folded
 
 SUGGESTED = 3  # names per group
-COVERAGE = 0.95  # fraction of the known classes whose own name fits
+COVERAGE = 0.95  # fraction of the known classes whose name must fit their rows; sets the threshold for names
 LEAST_CLASSES = 4  # with fewer classes, the threshold would reject more than one correct name in five
 
 
@@ -40,10 +40,10 @@ def discover(
     """Group the novel rows and suggest names for the groups.
 
     A name fits a group if its median cosine with the group's rows reaches a threshold. The threshold is calibrated on
-    the known classes. For each class, it uses the median cosine between the class name and the known rows (rows that
-    are not novel) whose nearest class it is. The threshold accepts 95 % of the known classes, or k / (k + 1) if there
-    are k < 19. Only classes with at least `min_size` distinct known rows count. With fewer than four such classes,
-    there is no threshold. The text encoder must know the class names.
+    the known classes: each class gives the median cosine between its name and its known rows. Known rows are rows that
+    are not novel; a row belongs to its nearest class. The threshold accepts 95 % of the known classes, or k / (k + 1)
+    if there are k < 19. Only classes with at least `min_size` distinct known rows count. With fewer than four such
+    classes, there is no threshold. The text encoder must know the class names.
 
     If more than 5,000 distinct rows are novel, only a random sample of 5,000 is clustered. Every other row joins the
     group of its nearest sampled row, if it is near enough. The maximum distance is the 95 % quantile of the neighbor
@@ -182,7 +182,7 @@ def word_vectors(
 def name_threshold(
     z: np.ndarray, kept: np.ndarray, nearest: np.ndarray, vectors: Mapping[str, np.ndarray], min_size: int
 ) -> Threshold | None:
-    """Threshold of 1 - cosine for a name that fits. It is calibrated on the known rows and the names of their classes.
+    """Threshold of 1 - cosine for a name that fits, as described in `discover`; None with too few classes.
 
     `kept` (b,) is True for known rows, and `vectors` are the unit vectors of the class names.
     """

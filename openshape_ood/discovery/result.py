@@ -15,7 +15,7 @@ from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder,
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
 
-REACH = 0.05  # minimum cosine of a name that fits, as a quantile of the cosines of known rows and their class names
+REACH = 0.05  # quantile of the largest cosine of each known row with a class name: the minimum for a name that fits
 
 
 class Suggestion(NamedTuple):
@@ -98,12 +98,12 @@ class Discovery:
         """Known classes with groups added as classes, for scoring again.
 
         The rows of a group become examples of its class. If the known classes have embeddings of names, the new name is
-        embedded too. The name fits if its median cosine with the rows is large enough: at least the 5 % quantile of the
-        cosines between known rows (rows that are not novel) and their class names. If the name does not fit, because
-        the text encoder does not know it, `Discovery.direction` of the rows replaces its embedding. If the known
-        classes have only names, a class whose name fits gets no examples. Groups with the same name, or with the name
-        of a known class, form one class. The result has no threshold, because a threshold holds only for the classes
-        that it was made with.
+        embedded too. The name fits if its median cosine with the rows reaches a minimum. The minimum is the 5 %
+        quantile, over the known rows (rows that are not novel), of the largest cosine with a class name. If the name
+        does not fit, because the text encoder does not know it, `Discovery.direction` of the rows replaces its
+        embedding. If the known classes have only names, a class whose name fits gets no examples. Groups with the same
+        name, or with the name of a known class, form one class. The result has no threshold, because a threshold holds
+        only for the classes that it was made with.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class Discovery:
         return _joined(known, replace(made, text=vector))
 
     def as_json(self) -> dict[str, Any]:
-        """Groups, novel rows without a group ("alone"), and counts. Rows are given by name."""
+        """Groups, novel rows without a group ("alone"), name threshold and counts. Rows appear as names of shapes."""
         shapes = np.array(self.embeddings.names or [f"row {i}" for i in range(len(self.novel))], dtype=object)
         groups = [
             {

@@ -69,7 +69,7 @@ class KnownClasses(Shared):
     def from_pretrained(cls, name: str | os.PathLike[str], *, revision: str = "main") -> KnownClasses:
         """Load known classes from a folder of `save_pretrained`, or from a Hub repository "owner/name".
 
-        Raises `FileError` for another file, else the same errors as `ShapeEncoder.from_pretrained`.
+        Raises `FileError` if the file has no known classes, else the same errors as `ShapeEncoder.from_pretrained`.
         """
         return cls.load(shared_path(name, cls.shared_file, revision))
 
@@ -265,7 +265,7 @@ class KnownClasses(Shared):
         return replace(self, examples=unit_or_zero(self.examples))
 
     def with_temperature(self, temperature: float | None) -> KnownClasses:
-        """Copy with a temperature, if these classes have none. The copy is cached, so fitted scorers are reused."""
+        """Copy with a temperature, if these classes have none. The copy is cached, so its fitted scorers are reused."""
         if temperature is None or self.temperature is not None:
             return self
         made = self.__dict__.get("_warm")
@@ -289,7 +289,7 @@ class KnownClasses(Shared):
         )  # fmt: skip
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
-        """Copy with other names. `places` (k,) are the positions of the classes among these names."""
+        """Copy with other names. Class i of this object becomes the class `places[i]` among the new names."""
         index = np.asarray(places)
         memory = self.patches and replace(self.patches, labels=index[self.patches.labels])
         labels = None if self.labels is None else index[self.labels]
@@ -383,7 +383,7 @@ class KnownClasses(Shared):
         return self.marks if self.marks is not None and self.marks.fits(provenance) else None
 
     def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
-        """Write a .safetensors file. A failed write leaves no file. Raises `FileError` if writing fails.
+        """Write a .safetensors file. Raises `FileError` if writing fails; an existing file then stays unchanged.
 
         `note` has additional values that JSON can store. `load` ignores them, and `read_note` returns them.
         """
@@ -475,7 +475,8 @@ def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder)
     The distance is 1 minus the largest cosine with a class. Words that name a class are never in the result.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a negative word that the text encoder hardly knows does no harm
+        # no warning about words that the text encoder hardly knows; a poor negative word does no harm
+        warnings.simplefilter("ignore")
         vectors = unit(text.encode(words), "the text embedding of", words)
     best = (vectors @ anchors.T).max(axis=1)
     kept = (best <= np.median(best)) & ~_same(vectors, anchors)

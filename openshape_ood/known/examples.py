@@ -52,7 +52,7 @@ def folded(name: str) -> str:
 
 
 def _is_word(value: Any) -> bool:
-    """True if a string is more likely a name than the path of a shape."""
+    """True for a string without a suffix that is not an existing path: probably a name, not a shape."""
     return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEARCHED = 8  # ratio of the number of elements that are searched first to the minimum size of a region
+SEARCHED = 8  # first search: this many times the minimum size of a region; each further search is larger by this factor
 NEIGHBORS = 8  # neighbors of a point; a fixed number, unlike a radius, adapts to the spacing of the points
 
 
@@ -35,8 +35,8 @@ def pieces(
 ) -> list[tuple[np.ndarray, float | None]]:
     """Connected components with at least `least` elements, as from `connected`, each with its level.
 
-    The level of a component is the highest threshold that `region` connected elements of it reach. It is None for
-    components with fewer elements, and if `region` is 0.
+    The level of a component is the highest threshold at which `region` of its elements are still connected. It is None
+    if the component has fewer elements, or if `region` is 0.
     """
     if not chosen.any():
         return []

@@ -44,8 +44,8 @@ def calibrate_marks(
     Parameters
     ----------
     maps : iterable of n NoveltyMap
-        Maps of known, undamaged shapes that are not among the examples. They must have the settings of the maps to
-        mark. Only one map at a time is in memory.
+        Maps of known, undamaged shapes that are not among the examples. Make them with the same settings as the maps
+        that the threshold will mark. Only one map at a time is in memory.
     false_points : float, optional
         Maximum mean fraction of falsely marked elements. A rate of 0.01 needs 99 objects. Default: 0.01.
     false_regions : float, optional
@@ -58,8 +58,8 @@ def calibrate_marks(
     weights : iterable of n arrays, optional
         Weight of each element of each map, such as the area around a point. Elements with weight 0 are ignored.
     largest : float
-        Maximum fraction of a shape that is marked: its most novel elements. The number of objects needed is
-        largest / rate - 1.
+        Maximum fraction of a shape that is marked, most novel elements first. Other elements beyond the threshold are
+        not marked. The number of objects needed is largest / rate - 1.
     source : str
         Description of the maps, which the threshold stores.
 
@@ -73,7 +73,8 @@ def calibrate_marks(
     Raises
     ------
     InputError
-        For too few objects (the message has the required number), for two rates, and for values out of range.
+        For too few objects (the message has the required number), if both `false_points` and `false_regions` are given,
+        and for values out of range.
     MixedEncodersError
         If maps belong to several encoders or methods.
 
@@ -140,7 +141,9 @@ def marks_threshold(
     """Threshold from the `summary` of n known shapes. Errors are as in `calibrate_marks`."""
     if not len(curves):
         needed = shapes_needed(rate, largest)
-        raise InputError(f"there are no maps of known shapes. Expected {needed} or more, for {rate:g}. Give some")
+        raise InputError(
+            f"there are no maps of known shapes. Expected {needed} or more for the rate {rate:g}. Give some"
+        )
     weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest, bounded=of == "points")
     if of == "regions":  # the loss is 1 for thresholds below the peak, else 0

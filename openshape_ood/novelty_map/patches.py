@@ -67,8 +67,8 @@ def localize(
         "text": projected tokens, which are compared with the names. Default: the stage of the stored patches; else
         "local" for examples and "text" for names.
     up, known_up : str
-        Gravity axis of the shape and of the examples: "y", "z" or "x" with an optional "-", or "file" for the axis in
-        the file, else y. Default of `known_up`: `up`.
+        Gravity axis of the shape and of the examples: "y", "z" or "x" with an optional "-", or "file". "file" is the
+        axis that each file states; y if it states none. Default of `known_up`: `up`.
     threshold : Threshold, optional
         Threshold of points, for example from `calibrate_marks`. Default: the threshold that the known classes have from
         `with_marks`. Else, for examples: the 95 % quantile of the novelty of their patches, each shape compared with
@@ -164,8 +164,8 @@ def localize_many(
 class _Compared:
     """Known classes in the form for comparison.
 
-    `rows` (m, w) are features of patches, or embeddings of class names; their classes are `classes[owners]`. `half` is
-    the baseline.
+    `rows` (m, w) are features of patches, or embeddings of class names. Their classes are `classes[owners]`. `half` is
+    the median novelty of known patches, the baseline of the maps.
     """
 
     encoder: Any
@@ -354,7 +354,7 @@ def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarra
 def interpolate(
     points: np.ndarray, centers: np.ndarray, radius: float, novelty: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean of the novelty of the p patches at each point (n,), and label with the largest weight (n,)."""
+    """Weighted mean (n,) of the novelty of p patches at each point, and label (n,) with the largest sum of weights."""
     votes = np.eye(labels.max() + 1)[labels]
     blocks = []
     for i in range(0, len(points), BLOCK):

@@ -11,7 +11,7 @@ SIDES = ((1, "bottom", "top"), (0, "left", "right"), (2, "back", "front"))
 
 
 def oriented(places: np.ndarray, up: str) -> np.ndarray:
-    """Positions as fractions of their extent, along the axes of plots: to the right, up and, for points, to the viewer.
+    """Positions scaled to 0 to 1 along the axes of plots: to the right, up and, for points, to the viewer.
 
     `places` are positions (n, 3) with the gravity axis `up`, or rows and columns (n, 2) of an image. For a y-up cloud
     the directions are +x, +y and +z. If an axis has no extent, the fraction is 0.5.
@@ -35,7 +35,7 @@ def coordinate(value: float) -> str:
 
 
 def in_words(shares: np.ndarray) -> str:
-    """Position of a region in words. `shares` (m, 2|3) are its elements, as fractions of the whole extent.
+    """Position of a region in words. `shares` (m, 2|3) are the positions of its elements, from `oriented`.
 
     An axis gives a word if the center of the region's range is in an outer third of the axis. If no axis gives a word,
     the position is "middle", or "throughout" if the range covers two thirds of every axis.

@@ -84,11 +84,11 @@ class Region:
     where : str
         Position of the center in words, such as "top left". Left, right, front and back are as in plots.
     heights : tuple of float
-        Lowest and highest position of the region, as fractions of the whole height.
+        Lowest and highest position of the region, as fractions of the height of the map.
     p_value : float or None
         Conformal p-value, from the highest region of each calibration shape. For a known, undamaged shape, the
-        probability that any region has a p-value of at most t is at most t. None if the threshold has no regions of
-        calibration shapes, or this region is smaller than their minimum size.
+        probability that any region has a p-value of at most t is at most t. None if `threshold.marks` has no
+        regions of calibration shapes (`peaks`), or the region is smaller than `marks.min_size`.
     """
 
     indices: np.ndarray
@@ -134,7 +134,7 @@ class NoveltyMap:
     nearest, similarity : ndarray (n,) of str and of float, or None
         Nearest known class of each element, and the similarity to it, if available.
     classes : ndarray (k,) of str
-        Names of the classes. The arrays contain Python strings, so that a long name is stored once.
+        Names of the classes. `classes` and `nearest` contain Python strings, so that a long name is stored once.
     baseline : float
         Median novelty of known elements; NaN if unknown.
     threshold : Threshold or None
@@ -203,8 +203,9 @@ class NoveltyMap:
     def is_novel(self) -> np.ndarray:
         """Mask (n,) of elements beyond the threshold. Unseen elements are False.
 
-        If the marks of the threshold limit the marked fraction, only the most novel elements are True. Raises
-        `InputError` without a threshold."""
+        If the threshold limits the marked fraction (`threshold.marks.largest`), only that fraction of the seen elements
+        is True, the most novel first. Raises `InputError` without a threshold.
+        """
         if self.threshold is None:
             raise InputError(
                 f"{self.name}: this map by {self.provenance.method!r} has no threshold. Expected one. Localize with "
@@ -312,9 +313,9 @@ class NoveltyMap:
     def bounds(self) -> tuple[float, float]:
         """Novelties at the ends of the color ramp: gray and dark red.
 
-        Gray is the baseline, and dark red is twice as far from it as the threshold. These values are equal for all
-        shapes with the same known classes, so that plots are comparable. Without a threshold, they are the minimum and
-        maximum of this map.
+        Gray is the baseline. Dark red is the baseline plus twice the distance from the baseline to the threshold. These
+        values are equal for all shapes with the same known classes, so that plots are comparable. Without a threshold,
+        they are the minimum and maximum of this map.
         """
         if self.threshold is not None and np.isfinite(self.baseline):
             return self.baseline, self.baseline + 2 * (self.threshold.value - self.baseline)
@@ -360,7 +361,7 @@ class NoveltyMap:
         return plots.novelty_map(self, ax=ax, color=color, bar=bar)
 
     def save(self, path: str | os.PathLike[str], color: str = "novelty") -> Path:
-        """Write a file. A failed write leaves no file.
+        """Write a file. If writing fails, an existing file stays unchanged.
 
         A map of points or voxels is written as a binary PLY with x y z, red green blue, novelty and class. A map of
         pixels is written as a PNG, with colors over the gray image.

@@ -1,7 +1,7 @@
 """Creation of figures without a display, drawing of text, validation of values, and saving.
 
 Texts contain names from files. A dollar sign in a name must not start a formula, and a character that is missing in the
-font must not cause a warning. `PLAIN` and `short` ensure this for each text; settings of the process stay unchanged.
+font must not cause a warning. `PLAIN` and `short` ensure this for each text, without a change of matplotlib's settings.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
-    """Write a picture to a file. A failed write leaves no file. The same picture gives the same bytes.
+    """Write a picture to a file. If writing fails, an existing file stays unchanged.
+
+    The same picture gives the same bytes.
 
     Parameters
     ----------
@@ -123,7 +125,7 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
             raise InputError(f"dpi is {dpi}. Expected 1 or more. Give for example 110.")
         return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
     config = {"displaylogo": False, "responsive": True}
-    # with a fixed id, because plotly would choose a random one
+    # fixed id of the plot's HTML element; plotly's random id would change the bytes
     page = picture.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")
     return save_whole(path, str(page).encode("utf-8", "replace"), "the picture")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openshape_ood.scene_changes import ObjectChange, SceneChanges
     from openshape_ood.scenes import SceneResult
 
-VIEWS = ((30.0, 40.0), (0.0, 89.9))  # directions of the camera in degrees: to the right, upwards
+VIEWS = ((30.0, 40.0), (0.0, 89.9))  # turn and tilt of the camera, as in `points.view`
 MOST = 40_000  # maximum points drawn per scan
 MOST_LAYOUT = 9_000  # maximum points of floor and walls among them
 OTHER = "layout and rest"  # points without an object
@@ -38,8 +38,8 @@ SIDES = ("before", "after")
 def changes(result: SceneChanges, *, title: str | None = None) -> canvas.Figure:
     """Draw two scans side by side: in the upper row from one side, in the lower row from above. Ceilings are not drawn.
 
-    The color of an object shows the kind of its change. An object with a reported change has a thick box and its number
-    in the table of the result. An undecided object has a thin box, and "?" after its number.
+    The color of an object shows the kind of its change. Numbers are those in the table of the result. A
+    reported change has a thick box. An undecided object has a thin box, and "?" after its number.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _scan(result: SceneChanges, second: bool) -> SceneResult:
 
 
 def _drawn(result: SceneChanges, second: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (m,) of the points of a scan that are drawn, and their colors (m, 3)."""
+    """Indices (m,) of the drawn points of a scan, and their colors (m, 3)."""
     kinds, scan = result.kinds_of_points(second), _scan(result, second)
     layout, ceiling = np.zeros(len(kinds), dtype=bool), np.zeros(len(kinds), dtype=bool)
     for plane in scan.proposals.layout:

@@ -47,10 +47,11 @@ def cloud(
     values : array (n,), optional
         Novelty or class name of each point. If there are more than seven classes, the rarer ones are gray.
     up : str
-        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y.
+        Gravity axis: "y", "z" or "x" with an optional "-", or "file". "file" is the axis that the file states; y if it
+        states none.
     ax : matplotlib axes, optional
     low, high : float, optional
-        Novelties drawn in gray and in dark red, the ends of the color ramp. Default: minimum and maximum of `values`.
+        Ends of the color ramp: `low` is gray, `high` is dark red. Default: minimum and maximum of `values`.
     title : str, optional
     legend : bool
         Show a legend of the colors, for "novelty" and "class".

@@ -1,4 +1,4 @@
-"""Plots of images: relevancy of names, and novelty maps of pixels."""
+"""Plots of images: affinities of pixels to names, and novelty maps of pixels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 COLUMNS = 4
 MOST = 39  # maximum names in a figure
 SIDE = 640  # maximum pixels of a panel
-COVER = 0.85  # opacity of the color of the largest affinity
+COVER = 0.85  # opacity of the color where the affinity is largest
 
 
 def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, title: str | None = None) -> canvas.Figure:
-    """Draw an image, and for each name a panel with its relevancy.
+    """Draw an image, and for each name a panel with the affinity of each pixel to the name.
 
     All panels have the same color scale, from 0 to the maximum of all drawn names.
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MOST = 20_000  # maximum points drawn
 ABOVE = 50.0  # tilt of the camera for rooms, in degrees; it looks over the walls
 FLAT = 0.1  # height / width; a flatter cloud is drawn with the tilt ABOVE too
-FAR = 1000.0  # distance from the origin / size; a cloud farther away is centered, because float32 would lose its digits
+FAR = 1000.0  # distance from the origin / size; beyond it, float32 loses digits, so the cloud is centered
 DISTANCE = 1.9  # distance of the camera from the center, in plotly's units
 LONGEST = 1.8  # longest side of the scene in plotly's units; it fits into a square window at any rotation
 
@@ -89,7 +89,7 @@ def turnable(
     is_scan = isinstance(points, SceneResult | SceneMap | SceneChanges)
     if values is not None and (isinstance(points, NoveltyMap) or is_scan or is_completed(points)):
         given = type(points).__name__
-        raise InputError(f"values are given for a {given}, which has values. Expected none. Leave them out.")
+        raise InputError(f"values are given, but {given} has its own. Expected them only for a shape. Leave them out.")
     surfaces: list[dict[str, Any]] = []
     turn = TURN
     if is_completed(points):
@@ -146,7 +146,7 @@ def filled(figure: Figure, longest: float) -> Figure:
 
 
 def _span(values: np.ndarray) -> float:
-    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN separates lines
+    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # lines of boxes contain NaN
 
 
 def _boxes(result: SceneResult | SceneMap) -> Iterator[dict[str, Any]]:
@@ -184,7 +184,7 @@ def _texts(labels: Sequence[tuple[np.ndarray, str, str]]) -> Iterator[dict[str, 
 
 
 def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Plotly traces without coordinates, each with the mask (n,) of its points.
+    """Plotly traces (name, colors, legend), each with the mask (n,) of its points. The caller adds coordinates.
 
     Each class has one trace, so that a click in the legend hides the class.
     """

@@ -20,7 +20,7 @@ from openshape_ood.shapes.points import upright
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 POINTS = 10_000  # points sampled from a surface
-TURN, TILT = 30.0, 20.0  # direction of the camera in degrees: to the right, upwards
+TURN, TILT = 30.0, 20.0  # default camera of `view`, in degrees
 COLORS = ("height", "rgb", "novelty", "class")
 OTHER_COLOR = "#9AA0A8"  # gray of the rarer classes
 
@@ -36,7 +36,8 @@ def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
 def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.ndarray, ...]:
     """Project a y-up cloud (n, 3): horizontal position, vertical position and nearness to the camera, (n,) each.
 
-    turn, tilt: direction of the camera in degrees, to the right and upwards. Left and right are not exchanged.
+    turn, tilt: angles in degrees from the front of the shape (+z) to the camera: to the right (+x), and upwards. The
+    picture is not mirrored.
     """
     x, y, z = xyz.T.astype(np.float64)
     a, b = np.deg2rad(turn), np.deg2rad(tilt)
@@ -135,7 +136,7 @@ def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
     order = [name for name in known if counts[name]]
     if lacking := sorted(counts.keys() - set(order)):
         raise InputError(f"class {lacking[0]!r} is unknown. Expected one of {', '.join(known)}. Correct the values.")
-    # if there are enough colors, classes without points also get a color, so that all pictures use the same colors
+    # classes without points also take a color if there are enough; then a class has the same color in all pictures
     colors = class_colors(known if len(known) <= len(CLASSES) else order)
     if len(order) <= len(CLASSES):
         return PointColors("class", values, classes={name: colors[name] for name in order})

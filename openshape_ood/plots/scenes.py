@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import SceneResult
     from openshape_ood.scenes.boxes import Box
 
-VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # directions of the camera in degrees: to the right, upwards
+VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # turn and tilt of the camera, as in `points.view`
 COLORS = ("name", "novelty", "object")
 MOST = 60_000  # maximum points drawn
 MOST_LAYOUT = 12_000  # maximum points of floor and walls among them; objects behind a wall stay visible
@@ -108,7 +108,7 @@ def _bounds(result: SceneResult) -> tuple[float, float]:
 
 
 def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (m,) of the points of a scan that are drawn, and their colors (m, 3)."""
+    """Indices (m,) of the drawn points of a scan, and their colors (m, 3)."""
     layout = result.numbers < 0
     ceiling = np.zeros(len(result.scene), dtype=bool)
     for plane in result.proposals.layout:
@@ -116,7 +116,8 @@ def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
             ceiling[plane.rows] = True
     parts = (np.flatnonzero(~layout), MOST - MOST_LAYOUT), (np.flatnonzero(layout & ~ceiling), MOST_LAYOUT)
     rows = np.sort(np.concatenate([part[thinned(len(part), most)] for part, most in parts]))
-    colors = np.array([[DIM] * 3, *_object_colors(result, color), [FAINT] * 3])  # by number: 0, 1 to k, -1
+    # index: number of the object from 1; 0 for no object, -1 for floor and walls
+    colors = np.array([[DIM] * 3, *_object_colors(result, color), [FAINT] * 3])
     return rows, colors[result.numbers[rows]]
 
 

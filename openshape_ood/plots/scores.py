@@ -70,7 +70,8 @@ def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canva
 def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
     """Bin edges that several sets of numbers (m,) share.
 
-    smallest: size of the smallest set; small sets get fewer bins. If all numbers are equal, they get bins too.
+    smallest: size of the smallest set; small sets get fewer bins. If all numbers are equal, the range of the bins is
+    widened.
     """
     values = np.concatenate(sets)
     low, high = float(values.min()), float(values.max())
@@ -126,7 +127,10 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
 
 
 def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Accepted fractions of novel shapes (t,) and of known shapes (t,) at t ascending thresholds: all their values."""
+    """Accepted fractions of novel shapes (t,) and of known shapes (t,) at t ascending thresholds.
+
+    The thresholds are -inf and the distinct novelties of both sets.
+    """
     thresholds = np.unique(np.concatenate([[-np.inf], known, novel]))
     fpr, tpr = (np.searchsorted(np.sort(values), thresholds, side="right") / len(values) for values in (novel, known))
     return fpr, tpr

@@ -74,7 +74,7 @@ def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
     if b < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]])[:b]
     parts, perplexity = _components(z), min(30.0, (b - 1) / 3)
-    # the start "pca" divides by the spread of the first component, which is 0 if all embeddings are equal
+    # init="pca" divides by the spread of the first component; the spread is 0 if all embeddings are equal
     start = "pca" if parts.shape[1] > 1 and np.ptp(parts, axis=0).max() > 1e-6 else "random"
     return TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1).fit_transform(parts)
 

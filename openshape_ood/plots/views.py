@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 COLUMNS, MOST_LOCATED = 4, 4
 MOST = 12_000  # maximum visible points drawn
-MARGIN = 0.25  # margin around the network's box in which points are drawn, as a fraction of its sides
+MARGIN = 0.25  # points are drawn up to this margin around the grid of the network, as a fraction of its sides
 NAMED = 12  # maximum names in the legend
 ASIDE, ABOVE = 15.0, 30.0  # viewpoint of plots in degrees: to the right of the view's camera, above horizontal
 SWING = 50.0  # degrees that the viewpoint of a film moves to each side
@@ -211,9 +211,9 @@ def traces(result: CompletedView) -> Iterator[dict[str, Any]]:
 
 
 def visible(result: CompletedView) -> np.ndarray:
-    """Visible points (m, 6) in the network's box and in a margin around it: xyz in the world, and rgb in [0, 1].
+    """Visible points (m, 6) within `MARGIN` of the grid of the network: xyz in the world, and rgb in [0, 1].
 
-    At most `MOST` points are returned. Without an image, they are gray.
+    At most `MOST` points are returned. Points without color are gray.
     """
     scene, grid = result.view.scene(), result.field.network.grid
     margin = np.subtract(grid.high, grid.low) * MARGIN

@@ -22,8 +22,8 @@ from openshape_ood.shapes.spec import CloudSpec
 
 AHEAD = 64  # files read in advance: two batches of an encoder
 FILES_A_WORKER = 8  # minimum files per process; fewer files start fewer processes
-SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # environment variables: limits per file
-READ_SECONDS, READ_MB = 10, 1024  # their defaults
+SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # environment variables of limits per file
+READ_SECONDS, READ_MB = 10, 1024  # defaults of the environment variables
 # additional limits by file size: seconds per MB, and bytes of memory per byte. Reading a compressed cloud into 64-bit
 # columns, or a mesh from text, takes about 20 times the size of the file
 SECONDS_A_MB, BYTES_A_BYTE = 1, 32
@@ -40,7 +40,8 @@ class Read:
         Number of the file, from 0, in the order of the paths.
     path : str
     cloud : ndarray or None
-        Cloud as from `load_shape`. If `frame` was given: prepared cloud (count, 6) float32. None after an error.
+        Cloud as from `load_shape`; if `read_shapes` got a `frame`, cloud (count, 6) float32 from `prepare`. None after
+        an error.
     up : str
         Gravity axis of the cloud; "" after an error.
     error : str or None
@@ -56,8 +57,10 @@ class Read:
 def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
     """Function for worker processes: it reads a file and returns the gravity axis and the cloud.
 
-    Its argument is the list [path, axis, seed, name in messages]. points: points sampled from a surface. frame: fields
-    of the `CloudSpec` for which clouds are prepared; None: clouds as from `load_shape`.
+    Its argument is the list [path, axis, seed, name in messages].
+
+    points: number of points sampled from a surface. frame: fields of a `CloudSpec`; clouds are prepared with it, as in
+    `points.prepare`. None: clouds are returned as from `load_shape`.
     """
     spec = CloudSpec(**frame) if frame else None
 
@@ -133,9 +136,11 @@ def read_shapes(
     points, seed : int
         As in `load_shape`. The clouds are equal to those of `load_shape`, bit for bit.
     up : str
-        Gravity axis: "y", "z" or "x" with an optional "-", or "file" for the axis in each file, else y.
+        Gravity axis: "y", "z" or "x" with an optional "-", or "file". "file" is the axis that each file states; y if it
+        states none.
     frame : CloudSpec, optional
-        `encoder.spec` for clouds that `encoder.encode_prepared` takes: resampled, centered and scaled.
+        Give `encoder.spec` to get resampled, centered and scaled clouds, for `encoder.encode_prepared`. Default: clouds
+        as from `load_shape`.
     workers : int, optional
         Number of reading processes. Default: the number of cores minus one, at most 16. 0: read in this process.
     ahead : int
@@ -170,8 +175,9 @@ def read_shapes(
 def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.ndarray]:
     """Clouds (count, 6) float32 of files, prepared for the encoder with the spec `frame`, in order.
 
-    files: lists [path, axis, seed, name in messages]. Child processes read them within `reading_limits`. This process
-    reads a single file, because starting a child takes longer. Raises the error of the first unusable file.
+    files: lists [path, axis, seed, name in messages]. Child processes read them within `reading_limits`. If all
+    entries are the same file, this process reads it, because starting a child takes longer. Raises the error of the
+    first unusable file.
     """
     alone = len({path for path, *_ in files}) < 2
     workers = 0 if alone else min(processes.default_workers(), math.ceil(len(files) / FILES_A_WORKER))

@@ -21,8 +21,8 @@ from openshape_ood.shapes.reading import stated_up
 from openshape_ood.shapes.shape import Shape
 
 POINTS_AT_ONCE = 4_000_000  # a batch ends when it has more points: 200 MB with colors
-AUTO = "auto"  # as "file", but the axis of shapes that state none is found from all shapes
-MANY = 64  # maximum number of files that a single process reads, unless the number of readers is given
+AUTO = "auto"  # as "file", but shapes that state no axis get one axis, which is found from all shapes
+MANY = 64  # with at most this many files, one child process reads them, unless the number of readers is given
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Batch:
     given : list of Shape
         The shapes as the caller gave them.
     shapes : list
-        The same shapes as the encoder takes them: clouds, or with several samplings the given values.
+        The same shapes for the encoder: clouds if `num_samples` is 1, else the values as given, which the encoder
+        samples.
     ups : list of str
         Gravity axis of each shape.
     failures : list of Failure
@@ -98,7 +99,7 @@ def in_batches(
     """Apply a function to batches of all usable shapes, and yield the batches in order.
 
     The result of the function is in `Batch.result`. The last batch may contain failures only, and then has no result.
-    `step` is called once for each shape. There may be any number of shapes, because few are taken in advance.
+    `step` is called once for each shape. Few shapes are taken in advance, so `shapes` may be endless.
     """
     failures: list[Failure] = []
     with closing(_batches(shapes, reading, failures, step)) as batches:

@@ -18,7 +18,7 @@ COLORS = (
 )
 LOOKS_LIKE = re.compile(r"rgb|colou?r|^(diffuse_)?(red|green|blue)$")
 SHIFTS = np.array([16, 8, 0], dtype=np.uint32)  # bits of red, green, blue in 0x00RRGGBB, as in PointCloud2 and PCD
-PLAIN = 1e-3  # a column with a larger maximum is a brightness; packed colors read as floats are below 1e-37
+PLAIN = 1e-3  # minimum of the largest value of a brightness column; packed colors read as floats are below 1e-37
 
 
 def named_color(columns: Mapping[str, Any], count: int) -> np.ndarray | None:
@@ -70,8 +70,8 @@ def _three(given: np.ndarray, count: int) -> np.ndarray | None:
 def _bits(given: np.ndarray) -> np.ndarray | None:
     """Packed colors (n,) uint32 of a column (n,); None if the column is a brightness or another plain number.
 
-    A 32-bit column contains the bits of the colors, with an integer or a float type. A 64-bit column was read from
-    text. It contains the bits as an integer, or the value of the 32-bit float that has these bits.
+    The four bytes of a 32-bit column, integer or float, are the packed color. A 64-bit column, as from a text file,
+    has the packed color as an integer, or as the value of the float32 with the same bytes.
     """
     native = np.ascontiguousarray(given.astype(given.dtype.newbyteorder("="), copy=False))
     if native.dtype.itemsize == 4:

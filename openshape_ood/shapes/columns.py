@@ -24,8 +24,10 @@ ON_MESHES = 100_000  # points sampled from a mesh
 def load_columns(path: Path) -> dict[str, np.ndarray]:
     """Named arrays of a cloud: points (n, 3); if present intensity (n,), color (n, 3) in [0, 1], strips (n,).
 
-    Points with NaN are dropped. From a mesh, points are sampled. Raises `ShapeFileError`. Warns about columns that look
-    like colors but cannot be used.
+    strips: flight strip of each point, from LAS files.
+
+    Points with NaN are dropped. A mesh is sampled at 100,000 points. Raises `ShapeFileError`. Warns about columns that
+    look like colors but cannot be used.
     """
     data, kind, named = reading.file_bytes(path), format_of(path), {}
     with reading.parsing(path):

@@ -19,7 +19,7 @@ NODE = 2 * 2**10  # bytes of memory of a node that places a mesh
 MAX_PIXELS = 64 * 2**20
 PIXEL = {"WEBP": 16, "TIFF": 12}  # bytes of memory per pixel, with all copies in the decoder; 4 for other formats
 PROGRESSIVE = 10  # cost factor of a progressive JPEG, which usually has ten scans; each scan updates all pixels
-IMAGE = 128  # bytes of memory allowed per byte of an image; in addition 256 MiB per image, and 1 GiB for all images
+IMAGE = 128  # bytes of memory allowed per byte of an image file; an image may always take 256 MiB
 MAX_STEPS = 500_000  # maximum reads while headers of images are parsed; an ordinary image takes fifty
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "TGA")
 
@@ -36,9 +36,9 @@ def require_bytes(needed: int, held: int, what: str) -> None:
 class SideFiles:
     """Side files of a shape, such as materials and textures. They must be in the shape's folder or in folders in it.
 
-    Implements the resolver protocol of trimesh: `[]` gives the content of any file, `get` of images and materials. Each
-    file is read once. Parsers ignore missing textures and their errors. For this reason `missing` lists the names
-    without a usable file, and `refused` is the error that `check` raises again.
+    Implements the resolver protocol of trimesh. `[]` returns the content of any file. `get` is for images and
+    materials, and also checks images. Each file is read once. Parsers ignore missing or refused side files. Therefore
+    `missing` lists names without a usable file, and `check` raises the error `refused` after parsing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -107,8 +107,9 @@ class Images:
 
     def __init__(self) -> None:
         self._steps = 0
-        self._free = 2**30
-        self._seen: dict[bytes, int] = {}  # reads of the header of each image; counted each time that the image is used
+        self._free = 2**30  # bytes by which all images together may exceed `IMAGE` times their file sizes
+        # number of reads of the header of each image; each use of the image adds this number to `_steps`
+        self._seen: dict[bytes, int] = {}
 
     def admit(self, data: bytes, name: str) -> bool:
         """True for a readable image. Raises `ShapeFileError` if it is too large to decode."""
@@ -163,7 +164,10 @@ class _Header(io.BytesIO):
 
 
 def _decoded(image: Any, data: bytes, name: str) -> int:
-    """Bytes of memory to decode an image; time counts as memory. Raises `ShapeFileError` above the limit."""
+    """Bytes of memory to decode an image. Raises `ShapeFileError` above the limit.
+
+    A progressive JPEG counts more bytes, because its decoding is slow.
+    """
     check_pixels(image.size, name)
     each = PIXEL.get(image.format, 4)
     if image.info.get("progressive"):

@@ -23,7 +23,7 @@ MAX_BYTES = 1 << 29
 PIXEL = 12  # bytes of memory per pixel, with all copies
 STRIP = 4 * 2**20  # pixels converted at once
 ORIENTATION = 0x0112  # EXIF tag
-# function for each EXIF orientation: it takes the upright image, and returns a view with the stored order of pixels
+# EXIF orientation: function from the upright image to a view of it, in which the pixels have the order of the file
 STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],

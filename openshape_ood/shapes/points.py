@@ -16,10 +16,10 @@ from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.shapes.spec import CloudSpec
 
-SAMPLE_STEP = 1_000_003  # difference of the seeds of two samplings; large, so that neighboring seeds share no sampling
+SAMPLE_STEP = 1_000_003  # seed step between samplings of a shape; large, so that seeds 0 and 1 share no sampling
 CELLS = 1 << 16  # rounding steps per radius: much coarser than float64 errors, much finer than a patch
-# minimum number of float32 steps across a shape; the embedding of a coarser shape changes: its cosine with the exact
-# embedding is 0.99 at 128 steps, 0.95 at 16
+# minimum extent of a shape in float32 steps. With fewer steps, rounding changes the embedding: its cosine with the
+# exact embedding is 0.99 at 128 steps, 0.95 at 16
 GRAIN = 256
 ROUNDING = 1e-3  # tolerance of colors outside [0, 1]
 UPS = ("y", "z", "x", "-y", "-z", "-x")
@@ -102,12 +102,12 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
 def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
     """Warn if a cloud (n, 3|6) or trimesh object is so far from the origin that float32 coordinates have few digits.
 
-    float64 coordinates cause the warning too if each of them is exactly a float32 number.
+    float64 coordinates cause the warning only if all are exact float32 numbers, so that they probably were float32.
     """
     given = [shape] if isinstance(shape, np.ndarray) else getattr(shape, "geometry", {"": shape}).values()
     for part in given:
         xyz = part[:, :3] if isinstance(part, np.ndarray) else np.asarray(part.vertices)
-        # the extent of some points is a lower bound for all points, and nearly always enough; factor 2 as a margin
+        # fast check: the extent of about 64 points is nearly always large enough; factor 2 as a margin
         across, step, _ = _grain(xyz[:: len(xyz) // 64 + 1])
         if across >= 2 * GRAIN * step:
             continue
@@ -148,8 +148,8 @@ def _one_point(n: int, name: str) -> CloudError:
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
     """Colors (n, 3) of any number type as float64 in [0, 1]. Raises `CloudError` for values that are not colors.
 
-    Values are taken as 0 to 255 if they are uint8 or if one exceeds 1. Values up to `ROUNDING` outside [0, 1] are
-    clipped.
+    Values are taken as 0 to 255 if they are uint8, or if one exceeds 1 by more than `ROUNDING`. Smaller deviations
+    from [0, 1] are clipped.
 
     Examples
     --------

@@ -15,8 +15,8 @@ STRAY = 3  # extent of all points / extent of the central 99 %
 FAR = 1000  # distance from the origin / size; float32 then loses three of its seven digits
 THIN = 0.01  # thickness / length
 SPACED = 50_000  # maximum points of a cloud whose spacing is computed from all points
-PLACES, AROUND, QUERIES = 16, 2000, 128  # for larger clouds: random places, points around each, queries among these
-# lowest and highest length of objects of a room in file units, and the unit of such a file
+PLACES, AROUND, QUERIES = 16, 2000, 128  # for larger clouds: random places, neighbors of each place, queries per place
+# an object of a room with a length in this range of numbers is probably in this unit
 UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 20_000.0, "millimeters"))
 
 

@@ -111,10 +111,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         """Add classes or examples. Earlier classes keep their thresholds.
 
         The first call is the same as `fit`. New classes get their own threshold if they have enough examples for the
-        coverage, else the largest existing threshold. Nearest neighbors are searched separately among the classes of
-        each call. Mahalanobis distances keep the covariance of `fit`. New examples of an existing class are added to
-        its examples or change its mean, but do not change its threshold. The errors are as in `fit`; after an error the
-        detector is unchanged.
+        coverage, else the largest existing threshold. Nearest neighbors are searched separately among the classes that
+        each call added. Mahalanobis distances keep the covariance of `fit`. New examples of an existing class are added
+        to its examples or change its mean, but do not change its threshold. The errors are as in `fit`; after an error
+        the detector is unchanged.
         """
         if not hasattr(self, "_parts"):
             return self.fit(X, y)
@@ -198,7 +198,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return np.concatenate([np.full(len(part.classes), part.threshold.coverage) for part in self._parts])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the fitted detector to a .safetensors file. A failed write leaves no file.
+        """Write the fitted detector to a .safetensors file. If writing fails, an existing file stays unchanged.
 
         Raises `FileError` if writing fails, `InputError` if the state of the method is not only arrays and numbers.
         """
@@ -272,11 +272,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return [judged_by(part.scorer, queries, method, len(part.classes)) for part in self._parts]
 
     def _margins(self, judged: list[Judgement]) -> np.ndarray:
-        """Threshold minus novelty (parts, b), for each part."""
+        """Threshold minus novelty (parts, b), for the classes of each call of `fit` or `partial_fit`."""
         return np.stack([part.threshold.value - one.novelty for part, one in zip(self._parts, judged, strict=True)])
 
     def _extended(self, part: FittedPart, examples: np.ndarray, names: np.ndarray) -> FittedPart:
-        """Copy of a part, with the new examples of its classes."""
+        """Copy of a `FittedPart` with the new examples (m, d), where `names` (m,) are among its classes."""
         match = names[:, None] == self.classes_[part.classes]
         added = match.any(axis=1)
         if not added.any():
@@ -290,7 +290,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return replace(part, scorer=self._method().fit(joined), known=joined)
 
     def _added(self, first: int, known: KnownClasses) -> FittedPart:
-        """New part with the new classes. `first` is the index of its first class."""
+        """`FittedPart` of new classes. `first` is the index of its first class in `classes_`."""
         before, (_, labels), method = self._parts[0].scorer, known.labeled_examples(), self._method()
         k = before.k if isinstance(before, NeighborScorer) else 1
         if len(labels) < k:

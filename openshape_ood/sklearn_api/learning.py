@@ -18,10 +18,11 @@ from openshape_ood.scoring import Method
 from openshape_ood.scoring.example_scorers import Novelty, folds_left_out
 from openshape_ood.scoring.methods import judged_by
 
-# label of novel rows if labels are names, or numbers; name of the only class if `fit` gets no y
+# labels of novel rows, for names and for numbers; name of the only class if `fit` gets no y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
 
-# added to a threshold; exceeds the rounding error of a distance, so a duplicate of the most novel example is known
+# added to a threshold. It exceeds the rounding error of a distance, so that a duplicate of the most novel training
+# example counts as known
 SLACK = 1e-12
 
 
@@ -29,7 +30,7 @@ SLACK = 1e-12
 class FittedPart:
     """Classes of one call of `fit` or `partial_fit`: indices into `classes_`, scorer and threshold.
 
-    `known` has the examples, if the scorer must be fitted again on all examples when some are added; else None.
+    `known` has all examples for a scorer that must be fitted again when examples are added; None for other scorers.
     """
 
     classes: np.ndarray

@@ -104,7 +104,7 @@ class _Job:
 
 
 class _Pool:
-    """Pool of threads. Each thread has one process with one task at a time, so a crash belongs to one task."""
+    """Pool of threads. Each thread has one process, which runs one task at a time, so a crash fails one task."""
 
     def __init__(self, task: str, settings: Mapping[str, Any], workers: int, limits: Callable[[Any], Limits]) -> None:
         self._how = task, settings, os.getcwd()  # a replaced process resolves relative paths in the same folder
@@ -117,7 +117,7 @@ class _Pool:
         self._held: dict[int, int] = {}  # bytes of buffered arrays, by index
         self._turn = 0
         self._unfinished = 0  # number of unfinished tasks
-        # at exit of the interpreter, an open iterator is closed too late: threads can no longer end then
+        # an iterator that is still open at interpreter exit would be closed too late to join the threads
         atexit.register(self.close)
 
     def submit(self, index: int, argument: Any) -> _Job:
@@ -185,7 +185,7 @@ class _Pool:
                 job.done.set_result(attempt(answer, job.index, job.argument))
             except BaseException as error:  # raised again in the thread that takes the result
                 job.done.set_exception(error)
-            del job  # releases arrays that were passed on
+            del job  # releases the arrays of the result, which the caller now owns
         self._end(worker)
 
     def _begun(self, job: _Job, limits: Limits, worker: Worker | None) -> Worker:

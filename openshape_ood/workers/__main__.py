@@ -63,7 +63,7 @@ def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _listen(tasks: Any, messages: SimpleQueue[Any]) -> None:
-    """Read messages in a thread, so that the end of the parent ends this process at any time."""
+    """Read messages in a thread, so that this process ends with its parent, even during a task."""
     try:
         while True:
             messages.put(receive(tasks, most=2**32))

@@ -57,7 +57,7 @@ class Budget:
 
     def __init__(self) -> None:
         self._set: dict[str, float] = {}
-        self._held, self._space = -1, 0  # maximum resident size, and address space at that time
+        self._held, self._space = -1, 0  # peak resident size and address space at the last measurement
 
     def begin(self, cpu: float | None, memory: int | None) -> None:
         if resource is None:

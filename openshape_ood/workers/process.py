@@ -96,7 +96,7 @@ def once(
     """Run one task in a sealed process. The caller must validate the answer.
 
     begun: callback that receives the process, so that another thread can kill it. The error of the result is a
-    `WorkerError` if the process ended, was killed, or sent a too large answer.
+    `WorkerError` if the process ended, was killed, or sent an invalid or too large answer.
     """
 
     def work() -> Answer:
@@ -157,7 +157,7 @@ class Worker:
         _watch.add(self)
 
     def begin(self, argument: Any, limits: Limits) -> None:
-        """Start a task. Raises OSError or EOFError if the process ends before."""
+        """Start a task. Raises OSError or EOFError if the process ends before the task starts."""
         self._limits = limits
         if not self._greeted:
             send(self._in, self._setup)
@@ -210,7 +210,7 @@ class Worker:
 
     @contextlib.contextmanager
     def within(self, seconds: float | None) -> Generator[None]:
-        """Kill the process after a time limit."""
+        """Context manager that kills the process if the block takes more than `seconds`. None: no limit."""
         if seconds is None:
             yield
             return

@@ -120,8 +120,8 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
             "--steps was given with --reconstructor mean. Expected the reconstructor unet or crn",
         ),
         (["unet", "--weights", "1", "0", "0"], "--weights was given with --reconstructor unet. Expected"),
-        (["crn", "--depth", "4"], "depth is 4; expected"),
-        (["crn", "--rate", "0"], "rate is 0.0; expected"),
+        (["crn", "--depth", "4"], "depth is 4. Expected"),
+        (["crn", "--rate", "0"], "rate is 0.0. Expected"),
     ):
         assert told in said("fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", *words)
     none = said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")

@@ -72,6 +72,14 @@ def test_known_objects_are_rarely_called_new_however_their_looks_depend(combine:
     assert np.mean(np.array(combined) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / objects)
 
 
+def test_a_rank_at_the_limit_reaches_it() -> None:
+    """The limit is stored with 12 digits, which may be less than the p-value k / (n + 1)."""
+    for n in range(19, 120):
+        k = int(0.05 * (n + 1) + 1e-9)
+        limit = round(1 - (n + 1 - k) / (n + 1), 12)
+        assert Evidence(n, {k: 1, k + 1: 1}).beyond(limit) == 1
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory of a vertex, of a corner of a face, of a face in each instance
+VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory: per vertex, per corner of a face, per face of each placed mesh
 MODES = (0, 4, 5)  # points, triangles, strips of triangles; lines are ignored
 STRIP = 5
 ATTRIBUTES = ("POSITION", "TEXCOORD_0", "COLOR_0")
@@ -149,7 +149,7 @@ class _Textures:
     def __init__(self, tree: dict[str, Any], buffers: Sequence[bytes], side: SideFiles, held: int) -> None:
         self.images: list[bytes] = []
         self._tree, self._buffers, self._side = tree, buffers, side
-        self._free = held  # bytes left for images, which do not overlap in a valid file
+        self._free = held  # bytes that further images may have; images do not overlap, so they fit into the file
         self._places: dict[Any, int | None] = {}
 
     def place(self, texture: Any) -> int | None:
@@ -198,7 +198,7 @@ def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
 def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held: int) -> int:
     row = COMPONENT_BYTES[accessor["componentType"]] * COMPONENTS[accessor["type"]]
     count = _count(accessor, "count")
-    # without a view, the values are zeros except some sparse values, so the file has few bytes for them
+    # without a bufferView, nearly all values are zero and not stored, so the size of the file limits their number
     if "bufferView" not in accessor:
         require_bytes(count * row, held, f"an accessor of {count:,} items without a bufferView")
         return count * row

@@ -25,7 +25,7 @@ COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positi
 def read_npz(data: bytes) -> Table:
     """Cloud of an NPZ file, with its other arrays as columns.
 
-    The cloud is the only array, the array named points, xyz, coords or similar, or arrays named x, y and z.
+    The cloud is an array with a name in `COORDINATES`, else the arrays x, y and z, else the only array.
     """
     arrays = {name.lower(): array for name, array in npz_arrays(data).items()}
     held = sum(array.nbytes for array in arrays.values())
