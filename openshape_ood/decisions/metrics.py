@@ -28,8 +28,8 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
         auroc: area under the ROC curve; ties count one half. fpr95: fraction of novel objects accepted as known, if
         95 % of the known objects are accepted; interpolated on the ROC curve. (OpenOOD and pytorch-ood exchange known
         and novel.) aupr_in, aupr_out: trapezoid area under the precision-recall curve, with known and with novel
-        objects as positives. detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR, with
-        TPR >= 0.95.
+        objects as positives. detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR over
+        the thresholds with TPR >= 0.95. TPR and FPR are the accepted fractions of known and of novel objects.
 
     Raises
     ------
