@@ -265,7 +265,7 @@ class Marks:
         """
         if not len(self.peaks):
             raise InputError(
-                "this threshold has no regions of known shapes. Expected them for p-values. Make it with "
+                "this threshold has no regions of known shapes. P-values need these regions. Make it with "
                 "calibrate_marks(...)."
             )
         above = np.append(np.cumsum(self.weights[::-1])[::-1], 0)

@@ -100,5 +100,5 @@ def find_file(row: Row) -> Path:
             return folder / row.text.model
     raise WeightsError(
         f"text encoder of {row.name!r}: there is no file {row.text.model} in {row.folder}. "
-        f"Expected it there or in {PACKAGE}. Put it there."
+        f"Expected a file of token vectors in this folder, or in {PACKAGE}. Copy it to the first one."
     )

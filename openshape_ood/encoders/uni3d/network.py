@@ -102,7 +102,7 @@ def _plain(conv: Any) -> tuple[Tensor, Tensor]:
 
 
 class Attention(nn.Module):
-    """Multi-head attention. Keys have no bias: it would add one number to all logits of a query, without effect."""
+    """Multi-head attention. Keys have no bias: it would not change the softmax over the keys."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
