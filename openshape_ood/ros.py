@@ -163,8 +163,8 @@ def message_types() -> Any:
     from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
     from visualization_msgs.msg import Marker, MarkerArray
 
-    types = (CameraInfo, CompressedImage, Image, PointCloud2, TFMessage)
-    types += (Detection3D, Detection3DArray, ObjectHypothesisWithPose, Marker, MarkerArray)
+    types = [CameraInfo, CompressedImage, Image, PointCloud2, TFMessage]
+    types += [Detection3D, Detection3DArray, ObjectHypothesisWithPose, Marker, MarkerArray]
     latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     # cameras publish with best effort, which a reliable subscription does not receive
     return SimpleNamespace(latched=latched, sensor=qos_profile_sensor_data, **{kind.__name__: kind for kind in types})

@@ -129,7 +129,8 @@ def test_the_program_subscribes_runs_and_saves_the_map(tmp_path, monkeypatch) ->
     }
     node, rclpy, quality, executors = Node(), *(ModuleType(f"rclpy{part}") for part in ("", ".qos", ".executors"))
     vars(executors).update(ExternalShutdownException=StoppedError)
-    node.declare_parameter = lambda name, value: SimpleNamespace(value=given.get(name, value))
+    parameter = lambda name, value: SimpleNamespace(value=given.get(name, value))  # noqa: E731
+    monkeypatch.setattr(node, "declare_parameter", parameter, raising=False)
 
     def spin(running: Node) -> None:
         for topic, content, _ in messages(15):

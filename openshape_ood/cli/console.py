@@ -73,7 +73,8 @@ def warnings_as_notes(wording: Callable[[object], str] = str) -> Iterator[None]:
     with warnings.catch_warnings():
         if not sys.warnoptions:  # neither python -W nor PYTHONWARNINGS is set
             warnings.simplefilter("default", UserWarning)
-        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # the reader of the file has already warned
+        # the reader of the file has already warned
+        warnings.filterwarnings("ignore", r"shape \d+ is .* steps of float32")
         warnings.showwarning = note
         yield
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -173,7 +174,7 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float, json:
             _print_skipped(name, reason, json)
             continue
         first[digest] = name
-        yield Incoming(name, lambda path=path: loaded(path), digest=digest)
+        yield Incoming(name, partial(loaded, path), digest=digest)
 
 
 def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap, json: bool) -> Iterator[Incoming]:

@@ -82,7 +82,7 @@ class Comparator(Method, Shared):
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"
         name = f"{KIND} {_digest(similarity)[:8]}"
-        # raw: the scorer normalizes rows itself, unless the similarity uses their lengths
+        # raw embeddings, because the scorer normalizes them itself, unless the similarity uses their lengths
         return cls(name, compare, needs, "raw", RESEND, settings, dict(card or {}))
 
     def __post_init__(self) -> None:
@@ -98,7 +98,7 @@ class Comparator(Method, Shared):
 
     @property
     def compare(self) -> Compare:
-        return cast(Compare, self.scorer)  # only `of` makes one
+        return cast(Compare, self.scorer)  # `of` makes all comparators, always with a `Compare`
 
     @property
     def similarity(self) -> Similarity:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: float = 1.0) -> Tensor:
     """Mean squared difference between tanh(slope z / 2) and its target. The tanh equals 2 sigmoid(slope z) - 1.
 
-    The logits z are (n,) or (n, 1). `different` (n,) is True for pairs of two classes. `slope` is the steepness at 0.
+    The logits z are (n,) or (n, 1). `different` (n,) is True for pairs of two classes. `slope` scales the logits.
     `target` is the target for different pairs; for same pairs it is -target. A target below 1 leaves a margin
     (arXiv 2207.08699).
 
@@ -26,6 +26,8 @@ def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: fl
 
 def cross_entropy(logits: Tensor, different: Tensor, negatives: float = 1.0) -> Tensor:
     """Cross-entropy of two logits (n, 2): same and different. Same pairs have the weight `negatives`.
+
+    `negatives` is the number of different pairs per same pair, so both kinds count equally.
 
     >>> round(float(cross_entropy(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))), 4)
     0.6931

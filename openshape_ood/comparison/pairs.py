@@ -12,11 +12,11 @@ from openshape_ood.errors import InputError
 
 
 class PairSampler:
-    """Sampler of row pairs by label.
+    """Sampler of pairs of rows (embeddings), of the same class or of different classes.
 
-    The class of an anchor is drawn uniformly among classes with two or more rows, so small classes are as frequent as
-    large ones. The anchor is paired with one other row of its class, and with rows of other classes, which are also
-    drawn uniformly. Several samplings or scans of one shape count as separate rows.
+    An anchor is a random row of a class with two or more rows. It is paired with one other row of its class, and with
+    rows of other classes. The other classes are equally likely, whatever their sizes. Several samplings or scans of one
+    shape count as separate rows.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class PairSampler:
         Family of each class, in the sorted order of the labels. Similar classes, such as variants of a category, form a
         family.
     akin : float
-        Fraction of the pairs of different classes whose classes are of one family. Classes without a second class in
-        their family are not counted.
+        Probability that the other class of a different pair is drawn from the anchor's family. Otherwise it is drawn
+        from all other classes, as for anchors whose family has one class only.
     balanced : bool
         True: every class is equally likely for an anchor. False: probabilities are proportional to class sizes.
 
@@ -122,6 +122,6 @@ class PairSampler:
 
 
 def _any_but(one: np.ndarray, counts: Any, rng: np.random.Generator) -> np.ndarray:
-    """Random index below each count, but not the index `one`."""
+    """Random indices (n,) below `counts`, all different from the indices `one` (n,)."""
     other = rng.integers(np.broadcast_to(counts, one.shape) - 1)
     return other + (other >= one)

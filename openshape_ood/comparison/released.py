@@ -76,7 +76,7 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
     Parameters
     ----------
     path : path
-        Folder or file, as described above.
+        Folder with `feature_extractor.pkl` and `cls_rel.pkl`, or one file with the tensors of both.
     network : {"resnet18", "resnet50"}
         Architecture of the image encoder.
 
@@ -103,7 +103,7 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
 
 
 def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
-    """Tensors of a part. Their keys are returned without the prefix."""
+    """Tensors of one network, `feature_extractor` or `cls_rel`. Keys are returned without this prefix."""
     file = path / f"{part}.pkl" if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(

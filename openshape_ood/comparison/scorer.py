@@ -1,4 +1,4 @@
-"""Scorer of a comparator. It compares rows with anchors: embeddings that represent the known classes."""
+"""Scorer of a comparator. It compares embeddings of shapes with anchors: embeddings that represent known classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Score = Literal["max", "softmax", "neighbors"]
 
 @dataclass(frozen=True, eq=False)
 class ComparatorScorer:
-    """Scorer that compares rows with anchors (p, d).
+    """Scorer that compares embeddings (n, d) with anchors (p, d).
 
     `classes` (p,) are the classes of the anchors, in ascending order. Only the score "neighbors" uses `k_nearest`.
     """
@@ -91,7 +91,7 @@ class Compare:
         anchors_of = [self._anchors(known, c, prototypes, k, anchors) for c in range(len(known.names))]
         classes = np.repeat(np.arange(len(anchors_of)), [len(rows) for rows in anchors_of])
         if score == "neighbors":
-            check_count(k, "k", len(classes), "the number of examples that are compared with")
+            check_count(k, "k", len(classes), "the number of anchors of all classes")
             distances.warn_of_few(k, np.bincount(classes), "neighbors of other classes count")
         return ComparatorScorer(self.similarity, np.concatenate(anchors_of), classes, pool, score, k)
 

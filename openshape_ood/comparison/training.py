@@ -77,12 +77,12 @@ class Recipe:
         Standard deviation of the initial weights.
     seed : int
     akin : float
-        Fraction of the pairs of different classes whose classes are of one family, if families are given.
+        Probability that the other class of a different pair is drawn from the anchor's family, if families are given.
     whiten : float, optional
         Shrinkage of the covariance that whitens the rows. None: no whitening.
     turned : float
-        Fraction of the steps in which one random rotation is applied to all rows. The network must then use lengths and
-        angles, and cannot memorize a small number of base classes.
+        Fraction of the steps in which one random rotation or reflection is applied to all rows. The network must then
+        use lengths and angles, and cannot memorize a small number of base classes.
     """
 
     width: int = 128
@@ -170,7 +170,7 @@ def fit_comparator(
     evaluation : sequence of str
         Classes of a later evaluation. None of them may be a base class.
     families : sequence of k, optional
-        Family of each base class, for `recipe.akin`.
+        Family of each base class (a group of similar classes), for `recipe.akin`. Unrelated to `family`.
     recipe : Recipe, optional
         Training settings of the family "relation".
     folder : path, optional
@@ -192,7 +192,8 @@ def fit_comparator(
     Warns
     -----
     CollapseWarning
-        If the network gives nearly the same output for all pairs. `card["collapsed"]` tells if this is so at the end.
+        If the network gives nearly the same output for all pairs. If the training ends like this, `card["collapsed"]`
+        is True.
     """
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
@@ -257,8 +258,8 @@ def train(
     """Train a network in place, and return loss and accuracy of all steps.
 
     `batch(step)` returns n pairs: first members (n, ...), second members (n, ...), and `different` (n,). `folder` and
-    `digest` are the folder and the identity of the saved training. `optimizer` is by default the one of the recipe.
-    `keeps` is False in a process that must not save.
+    `digest` are the folder and the identity of the saved training. The default `optimizer` is the recipe's. If `keeps`
+    is False, no checkpoint is written.
     """
     optimizer = optimizer or default_optimizer(network, recipe)
     state = None if folder is None else folder / STATE
@@ -328,14 +329,13 @@ def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimiz
 
 
 def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
-    """Rotation matrix (d, d) for the rows of a step; the identity if the step has no rotation."""
+    """Random orthogonal matrix (d, d) for the rows of a step; the identity if the step has none."""
     rng = np.random.default_rng([recipe.seed, step, 1])
     if rng.random() >= recipe.turned:
         return torch.eye(d)
     matrix, upper = np.linalg.qr(rng.standard_normal((d, d)))
-    return torch.from_numpy(
-        (matrix * np.sign(np.diag(upper))).astype(np.float32)
-    )  # signs: all rotations are equally likely
+    # without the signs, not all matrices would be equally likely
+    return torch.from_numpy((matrix * np.sign(np.diag(upper))).astype(np.float32))
 
 
 def _distinct(base: KnownClasses) -> KnownClasses:

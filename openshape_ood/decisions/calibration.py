@@ -2,8 +2,8 @@
 
 All guarantees need exchangeability: the n calibration shapes and the tested shapes have the same distribution, and the
 score does not depend on these shapes. Then a new known shape is kept with probability `expected_coverage(n, coverage)`,
-for any score and encoder. This probability is a mean over calibration sets; `coverage_law` gives the distribution for a
-single set.
+for any score and encoder. This probability is a mean over calibration sets. For one calibration set, `coverage_law`
+gives the distribution of the number of kept shapes.
 
 Exchangeability does not hold if the calibration shapes are clean models and the tested shapes are scans, or if the
 proportions of the classes differ. It does not hold for examples that the score uses (see `leave_one_out`), nor for
@@ -199,7 +199,9 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
 
 
 def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
-    """Mask of novel shapes in a batch: the k smallest p, for the largest k with p_(k) <= k rate / b.
+    """Mask of novel shapes in a batch: the k smallest p-values, for the largest k with p_(k) <= k rate / b.
+
+    p_(k) is the k-th smallest of the b p-values.
 
     The false-discovery rate is the mean fraction of known shapes among those called novel (0 if none is called novel).
     It is at most `rate` for independent p-values, and for conformal p-values with a common calibration set. A p-value
@@ -298,7 +300,7 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
 
 
 def _rank(n: int, coverage: float) -> int:
-    """Rank from 1 of the threshold among n sorted scores. Raises `InputError` if n is too small."""
+    """Rank of the threshold among n sorted scores; the smallest has rank 1. Raises `InputError` if n is too small."""
     rank = math.ceil(share_between(coverage, "coverage") * (n + 1))
     if n < 1 or rank > n:
         lower = f", or a coverage up to {10_000 * n // (n + 1) / 10_000:g}" if n >= 1 else ""

@@ -3,11 +3,11 @@
 The coverage of a threshold holds while known objects have the distribution of the calibration set. Novel objects have
 mostly high novelties, but drift of the known objects changes low novelties too. Both tests therefore use only novelties
 below a cut: the k-th highest calibration novelty, k = floor(cut (n + 1)). Without drift, the calibration novelties and
-the novelties of known objects below the cut are exchangeable, for any fraction of novel objects above the cut.
+the novelties of known objects below the cut are exchangeable. The number of novel objects above the cut has no effect.
 
-Novel objects with a novelty below the cut look like drift. Their number grows with the number of novel objects. So the
-fraction `cut` grows from 0.05 to 0.3 with the fraction of objects beyond the first cut. This choice depends only on
-objects above the cut and on earlier objects, so both tests stay exact.
+Novel objects with a novelty below the cut look like drift. Their number grows with the number of novel objects. So
+`cut` depends on the fraction of objects above the first cut: 0.05 if it is small, up to 0.3 if it is large. This choice
+depends only on objects above the cut and on earlier objects, so both tests stay exact.
 
 If drift only moves known objects above the cut, it looks like novelty, and no test without labels can detect it. A
 second and weaker sign compares the fraction of objects called novel with the expected fraction.
@@ -43,7 +43,7 @@ ON_HISTOGRAMS = 0.5  # fraction of the capital that is bet on histograms
 FIRST_RESTART = 64
 PERMUTATIONS = 999
 MOST = 10_000  # maximum number of tested and of calibration values in a batch test; more are sampled at random
-BINS = 6  # bins of the report
+BINS = 6  # number of `Drift.bins`
 DEVIATES = 2.576  # a bin deviates if its difference is more than this number of standard errors
 TO_LABEL = 30
 FORMAT = "openshape_ood drift 1"
@@ -88,7 +88,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Bin:
-    """Bin of the report: fractions of the objects below the cut whose p-value is from `low` to `high`.
+    """One of `Drift.bins`: fractions of the objects below the cut whose p-value is from `low` to `high`.
 
     `share` is the fraction of the tested objects, and `calibration` is the fraction of the calibration set.
     """
@@ -118,7 +118,7 @@ class Drift:
     bins : tuple of Bin
         Distribution of the objects below the cut.
     called_novel : Share or None
-        Fraction of the objects beyond the threshold, the second and weaker sign.
+        Fraction of the objects above the threshold. If it is unexpected, this is a weaker sign of drift.
     expected_novel : float or None
         Fraction of novel objects that the caller expects.
     kept : Share or None
@@ -213,7 +213,7 @@ class DriftStream:
     expected_novel : float, optional
         Expected fraction of novel objects.
     coverage : float, optional
-        Fraction of the known objects that the threshold should keep, for the message.
+        Fraction of the known objects that the threshold should keep. Only `Drift.describe` uses it.
     scored_by : str
         Method and encoder of the novelties. A pipeline continues only tests with its own method and encoder.
 

@@ -25,11 +25,11 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        auroc: area under the ROC curve; ties count one half. fpr95: fraction of novel objects accepted as known at the
-        threshold that accepts 95 % of the known objects, interpolated on the curve (OpenOOD and pytorch-ood exchange
-        the two roles). aupr_in, aupr_out: trapezoid area under the precision-recall curve, with known and with novel
-        objects as positives. detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR, with
-        TPR >= 0.95.
+        auroc: area under the ROC curve; ties count one half. fpr95: fraction of novel objects accepted as known, if
+        95 % of the known objects are accepted; interpolated on the ROC curve. (OpenOOD and pytorch-ood exchange known
+        and novel.) aupr_in, aupr_out: trapezoid area under the precision-recall curve, with known and with novel
+        objects as positives. detection_error: minimum of (fraction of novel)(1 - TPR) + (fraction of known) FPR over
+        the thresholds with TPR >= 0.95. TPR and FPR are the accepted fractions of known and of novel objects.
 
     Raises
     ------
@@ -146,10 +146,10 @@ def image_regions(truth: Any) -> np.ndarray:
 def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float:
     """AUPRO: mean detected fraction of damaged regions at low false-positive rates.
 
-    For every threshold, there is a mean detected fraction of the regions, and a fraction of intact elements beyond the
-    threshold. AUPRO is the area under the curve of the detected fraction over the intact fraction, up to `most_false`,
-    divided by `most_false`. All regions have equal weight. A random novelty gives `most_false` / 2, which is 0.15 by
-    default.
+    A threshold detects the elements above it. This gives two fractions: the detected fraction of a region, as mean over
+    the regions, and the detected fraction of the intact elements. AUPRO is the area under the curve of the first over
+    the second, from 0 to `most_false`, divided by `most_false`. All regions have equal weight. A random novelty gives
+    `most_false` / 2, which is 0.15 by default.
 
     Parameters
     ----------
@@ -197,7 +197,8 @@ def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float
     weights = np.where(region_of == 0, 0.0, 1 / (sizes[index] * (len(names) - 1)))[order]
     false = np.append(0.0, np.cumsum(region_of[order] == 0)[last] / sizes[0])
     covered = np.append(0.0, np.cumsum(weights)[last])
-    within = false <= most_false  # at a vertical step, np.interp would use the lower end
+    # if the curve jumps at `most_false`, its upper end counts; np.interp would return the lower end
+    within = false <= most_false
     reached = covered[within][-1] if false[within][-1] == most_false else np.interp(most_false, false, covered)
     return float(np.trapezoid([*covered[within], reached], [*false[within], most_false]) / most_false)
 

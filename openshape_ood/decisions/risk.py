@@ -1,4 +1,4 @@
-"""Conformal risk control: thresholds of maps with a guaranteed rate of false marks on known, undamaged shapes.
+"""Conformal risk control: thresholds of novelty maps with a guaranteed rate of false marks on known, undamaged shapes.
 
 There are two kinds of loss of a shape at a threshold. One is the fraction of its elements (points, pixels) above the
 threshold. The other is 1 if a region is above the threshold, else 0. Both fall as the threshold rises. Let n
@@ -170,7 +170,7 @@ def risk_threshold(
 def check_shapes(n: int, rate: float, largest: float = 1.0, bounded: bool = True) -> None:
     """Raise `InputError` if n shapes cannot guarantee a rate. The message lists alternatives.
 
-    `bounded` is False if the loss allows no smaller bound.
+    If `bounded` is True, the message also suggests a smaller `largest`. A loss that is 0 or 1 allows none: False.
     """
     needed = shapes_needed(rate, largest)
     if n >= needed:
@@ -195,7 +195,7 @@ def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """Guarantee of a threshold of maps. It includes the regions of known shapes, for p-values.
+    """Guarantee of a threshold of novelty maps, and the regions of the calibration shapes, for p-values.
 
     Attributes
     ----------
@@ -207,11 +207,11 @@ class Marks:
     shapes : int
         Number of calibration objects.
     largest : float
-        Maximum fraction of a shape that is marked. Only the most novel elements are marked.
+        Maximum marked fraction of a shape. If more elements are above the threshold, only the most novel are marked.
     min_size : int or float
         Minimum size of a region: a number of elements. If it is below 1, it is a fraction of the seen elements.
     peaks : ndarray (n,)
-        Level of the highest region of each calibration shape; may be empty.
+        Level of the most novel region of each calibration shape. Empty: p-values are not available.
     weights : ndarray (n,)
         1 / number of calibration shapes of the same object.
     """
@@ -265,7 +265,7 @@ class Marks:
         """
         if not len(self.peaks):
             raise InputError(
-                "this threshold has no regions of known shapes. Expected them for p-values. Make it with "
+                "this threshold has no regions of known shapes. P-values need these regions. Make it with "
                 "calibrate_marks(...)."
             )
         above = np.append(np.cumsum(self.weights[::-1])[::-1], 0)

@@ -38,7 +38,7 @@ class Threshold:
     Attributes
     ----------
     value : float
-        Highest novelty of a known row.
+        Highest novelty that still counts as known.
     coverage : float, optional
         Fraction of known rows that the threshold keeps, for rows from the source of the calibration rows. None if
         unknown.
@@ -54,7 +54,7 @@ class Threshold:
     missed : float, optional
         Maximum fraction of novel rows called known, if there is a third verdict. None without novel examples.
     marks : Marks, optional
-        Guarantee on known, undamaged shapes, for a threshold of maps. See `novelty_map.calibrate_marks`.
+        For a threshold of novelty maps: guaranteed rate of false marks. See `novelty_map.calibrate_marks`.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Threshold:
         source: str = "",
         few: bool = False,
     ) -> Threshold:
-        """Conformal threshold from known rows that are not among the examples.
+        """Conformal threshold from known rows that are no examples of the known classes.
 
         Parameters
         ----------
@@ -118,8 +118,8 @@ class Threshold:
         provenance : Provenance, optional
         source : str
         few : bool
-            True to use the largest novelty if there are too few rows for the coverage. It keeps n / (n + 1) of the
-            known rows.
+            True: with too few rows for the coverage, the threshold is their largest novelty. It keeps the fraction
+            n / (n + 1) of known rows.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class Threshold:
 
         Let k be the (1 - alpha) quantile of the known rows. Let v be the beta quantile of the novel examples, or
         without them the (1 - alpha / 5) quantile of the known rows. All quantiles have finite-sample corrections. Rows
-        above max(k, v) are novel, rows below min(k, v) are known, and the others are unsure.
+        above max(k, v) are novel, rows up to min(k, v) are known, and the others are unsure.
 
         Parameters
         ----------
@@ -156,12 +156,12 @@ class Threshold:
         beta : float, optional
             Maximum fraction of novel rows called known. It needs `novel`. Default: alpha.
         novel : array (m,) or NoveltyResult, optional
-            Novelty of novel examples from the same source as future novel rows. A rate of 0.05 needs 19.
+            Novelty of novel examples from the same source as future novel rows. A beta of 0.05 needs 19 rows.
 
         Raises
         ------
         InputError
-            If the threshold has no scores, there are too few rows, a rate is invalid, or beta has no novel examples.
+            If the threshold has no scores, there are too few rows, a rate is invalid, or beta is given without `novel`.
 
         Examples
         --------
@@ -194,7 +194,8 @@ class Threshold:
                     f"there are {len(examples)} novel examples. "
                     f"A rate of {beta:g} needs {calibration_needed(1 - beta)}. Give more, or a higher rate."
                 )
-            v = float(np.nextafter(examples[rank - 1], -np.inf))  # a tie is not called known
+            # just below the example, so that a row with the same novelty is not called known
+            v = float(np.nextafter(examples[rank - 1], -np.inf))
         low, high = min(k, v), max(k, v)
         coverage = expected_coverage(self.n, 1 - alpha)
         return replace(
@@ -248,7 +249,7 @@ class Threshold:
             return self
         if self.low is not None:
             raise InputError(
-                f"a coverage of {coverage:g} is given for a threshold with error rates. Expected one of them. "
+                f"a coverage of {coverage:g} is given for a threshold with error rates. Expected one, not both. "
                 "Leave the coverage out, or make a new threshold."
             )
         if self.marks is not None and not self.n:
@@ -292,7 +293,7 @@ class Threshold:
     def promise(self) -> str:
         """Fraction and kind of known rows kept, as text: "keeps 95 % of ...". Empty without a coverage.
 
-        For maps with risk-controlled marks, it is the rate: "at most 1 % of the points of ...".
+        For a threshold of novelty maps: its guaranteed rate, as in "at most 1 % of the points of ...".
 
         Examples
         --------
@@ -311,9 +312,10 @@ known shapes)'
         if self.coverage is None:
             return ""
         if self.low is not None:
-            missed = "" if self.missed is None else f", and at most {100 * self.missed:.3g} % of the novel called known"
+            lost = 100 * (self.missed or 0)
+            missed = f", and at most {lost:.3g} % of the novel shapes called known" if self.missed is not None else ""
             alpha = 100 * (1 - self.coverage)
-            rates = f"unsure from {self.low:.3f}; at most {alpha:.3g} % of the known called novel{missed}; "
+            rates = f"unsure from {self.low:.3f}; at most {alpha:.3g} % of the known shapes called novel{missed}; "
             return rates + replace(self, low=None, missed=None)._promise(remedy)
         share = f"keeps {f'{100 * self.coverage:.1f}'.removesuffix('.0')} %"
         if self.is_generated:
@@ -321,14 +323,14 @@ known shapes)'
         source = f" ({self.source})" if self.source else ""
         calibrated_on = f"the {self.n}" if self.n else "those"
         surface = self.provenance is not None and self.provenance.identity.space.startswith("reconstruction/")
-        kept = "good ones" if surface else "known shapes"
+        kept = "good samples" if surface else "known shapes"
         return f"{share} of {kept} like {calibrated_on} used for calibration{source}"
 
     def describe(self, remedy: str = "calibration=") -> str:
-        """Text with the value and the fraction of known rows kept. If needed, it states how to calibrate on your
-        shapes.
+        """Text with the value and the fraction of known rows kept.
 
-        `remedy` is the option of the entry point for calibration shapes.
+        For generated shapes, or if the fraction is unknown, the text also asks for a calibration on known shapes.
+        `remedy` names the argument for these shapes, such as "calibration=" or "--calibrate PATHS".
         """
         if self.marks is not None and self.marks.rate is not None:
             return f"threshold {self.value:.3f}: {self._promise(remedy)}"
@@ -366,7 +368,7 @@ known shapes)'
             provenance = Provenance(**provenance)
         if fields.get("marks") is not None:
             fields["marks"] = Marks.from_state(fields["marks"])
-        # all fields are required, because without scores it would be a bare number
+        # scores and source are required: a threshold without scores has no p-values
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

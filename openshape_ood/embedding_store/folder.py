@@ -96,7 +96,7 @@ def write_shard(folder: Path, rows: Rows, header: Header) -> None:
         _make(folder / kind)
     if rows.ids:
         save_whole(folder / EMBEDDINGS / name, parquet.to_bytes(replace(rows, failed=()), header), "embeddings to")
-    # written after the embeddings, so that a shape is always in at least one file; `settle` resolves duplicates
+    # errors are written after embeddings, so that a shape is always in at least one file; `settle` removes duplicates
     if rows.failed:
         lost = Rows([], [], [], rows.embeddings[:0], rows.failed)
         save_whole(folder / ERRORS / name, parquet.to_bytes(lost, header), "errors to")
@@ -120,7 +120,7 @@ def place(id: str, path: str, stamp: str = "") -> str:
 
 
 def texts_of(id: str, path: str, stamp: str) -> tuple[str, str, str]:
-    """Strings that identify a row: its id, its id with path and state of the file, its id with path."""
+    """Three strings that identify a row: id; id, path and state of the file; id and path."""
     return id, place(id, path, stamp), place(id, path)
 
 
@@ -141,7 +141,7 @@ def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str, st
 
 
 def forget_errors(folder: Path, places: np.ndarray) -> None:
-    """Remove errors from a folder before their shapes are embedded again. `places` are their `keys(place(...))`."""
+    """Remove errors from a folder before their shapes are embedded again. `places` are digests by `keys` of `place`."""
     for path in shard_files(folder, ERRORS):
         _keep(path, ~np.isin(keys(place(one.id, one.path, one.stamp) for one in parquet.read_failed(path)), places))
 

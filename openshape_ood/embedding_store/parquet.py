@@ -21,7 +21,7 @@ from openshape_ood.storage import DAMAGE, check_regular
 
 GROUP_ROWS = 65_536
 BATCH_BYTES = 64 * 2**20  # maximum number of bytes of embeddings to decode at once
-MAX_ROWS = 2**20  # rows that a file may have in addition to one row per byte
+MAX_ROWS = 2**20  # a file may have this number of rows plus one row per byte
 
 
 def check_parquet() -> ModuleType:

@@ -190,7 +190,9 @@ class ShapeEncoder(Shared):
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes. A shape has the same embedding alone and in any batch, with any global torch settings.
+        """Embeddings of shapes. In float32, a shape has the same embedding alone and in any batch.
+
+        Global settings of torch have no effect.
 
         Parameters
         ----------

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from openshape_ood.encoders.grouping.plain import PLAIN, gather
 from openshape_ood.encoders.protocols import Stage
 
-# tokens per block of the transformer. Larger blocks need more memory, and do not fit into the cache of a CPU. With
-# smaller blocks, arranging the weights would take longer than the products
+# tokens per block of the transformer. Larger blocks need more memory, and do not fit into the cache of a CPU. In
+# smaller blocks, preparing the weights for a product would take longer than the product
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 
 
@@ -122,7 +122,7 @@ class PatchTransformer(nn.Module, ABC):
 
     @abstractmethod
     def _patch_network(self) -> nn.Module:
-        """Patch network as published and trained."""
+        """Patch network with the published layers, which hold the loaded weights."""
 
     @abstractmethod
     def _blocks(self) -> Sequence[nn.Module]: ...

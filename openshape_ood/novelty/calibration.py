@@ -20,8 +20,7 @@ from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.shape import list_shapes
 
 COVERAGE = 0.95  # default
-# largest 1 - cosine of one shape embedded on two machines. The difference of two scans of one object is a million times
-# larger
+# maximum 1 - cosine of one shape embedded on two machines; that of two scans of one object is a million times larger
 SAME = 1e-10
 
 WHY = (

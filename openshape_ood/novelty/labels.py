@@ -29,7 +29,7 @@ NOVEL, KNOWN = "novel", "known"
 RANDOM, INFORMATIVE = FOCUSES = ("random", "informative")
 COLUMNS = ("label", "shape", "nearest", "novelty", "row", "place", "drawn")
 DRAWN = re.compile(r"(random|informative) (\d+) of (\d+), seed (\d+), (.+)")
-LARGEST = 50_000_000  # bytes of a label file
+LARGEST = 50_000_000  # maximum number of bytes of a label file
 
 
 @dataclass(frozen=True, eq=False)

@@ -218,7 +218,8 @@ class NoveltyPipeline:
         if calibrating is not None:
             result = pipeline(calibrating.shapes)
             found_up = result.up_axis
-            if found_up is not None and found_up.axis is not None:  # the shapes are known, so their axis is reliable
+            # an axis found for the calibration shapes also holds for the shapes to score
+            if found_up is not None and found_up.axis is not None:
                 pipeline = replace(pipeline, up_axis=found_up, silent=found_up.axis)
             pipeline = replace(pipeline, failures=result.failures)
             grouped = calibrating.groups_of(result)

@@ -25,7 +25,7 @@ def settled_method(known: Any, method: str | Method | None) -> Method:
     ready = isinstance(known, KnownClasses)
     if method is None:
         method = default_method(known) if ready else DEFAULTS[kind]
-    # classes with both names and examples suit every method
+    # classes with names and examples fit methods of every kind; `check_known` checks patches and negative words
     anything = ready and kind == "examples" and known.text is not None
     return find_method(method, None if anything else kind)
 

@@ -83,8 +83,9 @@ def score_novelty(
         "raise" stops at the first unusable shape; "skip" lists unusable shapes in `result.failures`.
     up : str or sequence of b str
         Gravity axis of the shapes: "y", "z" or "x", with an optional "-". "file" means the axis stated in each file,
-        else y. "auto" uses the axis stated in each file too. All other shapes get the axis of the calibration shapes,
-        else the result of `find_up` (four to seven times the work), else y with a warning. A sequence gives each shape
+        else y. "auto" uses the axis stated in each file too. All other shapes get the axis of the calibration shapes.
+        Without one, they get the result of `find_up`, which takes four to seven times the work. If it is undecided,
+        they get y, with a warning. A sequence gives each shape
         its axis.
     known_up : str or mapping, optional
         Gravity axis of the example shapes, "file", or a mapping from each class to the axes of its examples. Default:

@@ -1,8 +1,9 @@
 """Search for the up axis of a set of shapes without a stated axis: the axis under which the known classes fit best.
 
 A single shape is ambiguous: a table on its side looks like a shelf. For a set, the best axis must meet two conditions.
-First, the novelty is lower than under the next best axis, in a paired test. Second, clearly more shapes are kept as
-known. If all shapes are novel, no axis meets the second condition, and the result is "undecided".
+First, the mean novelty is significantly lower than under the next best axis, in a paired test. Second, clearly more
+shapes are kept as known than under any other axis. If all shapes are novel, no axis meets the second condition, and the
+result is "undecided".
 `python -m benchmarks axis` measures how well this works.
 """
 
@@ -27,7 +28,7 @@ from openshape_ood.shapes.shape import Shape, list_shapes
 
 SCANS = ("y", "z", "-y")  # two world frames, and the frame of most cameras, where y points down
 SIGNIFICANCE = 0.01  # significance level of the paired test
-RISE = 0.15  # minimum difference between the fractions kept under the best axis and under any other
+RISE = 0.15  # minimum of `UpAxis.margin`
 COVERAGE = 0.95  # fraction of the examples that count as known
 MOST = 200  # maximum number of shapes to compare; more are sampled evenly
 FALLBACK = "y"
@@ -44,11 +45,12 @@ class UpAxis:
     axis : str or None
         "y", "z", ...; None means undecided.
     margin : float
-        Fraction of shapes kept under the best axis minus the fraction under the next best, -1 to 1.
+        Fraction of shapes kept under the best axis, minus the largest fraction under any other axis; -1 to 1. The best
+        axis has the lowest mean novelty.
     kept, novelty : mapping
         Fraction of the shapes kept as known, and mean novelty, for each axis.
     p_value : float
-        p-value of a one-sided paired t test between the best and the next best axis.
+        p-value of a one-sided paired t test of the novelties under the best and the next best axis.
     shapes : int
         Number of compared shapes.
 
@@ -104,15 +106,15 @@ def find_up(
     shapes : shapes
         Any form that `ShapeEncoder.encode` takes, b shapes of one source. For a single shape the result is "undecided".
     known : KnownClasses
-        If the classes have examples, a shape counts as known if it is less novel than 95 % of the examples, each scored
-        against the others. If they have only names, a shape counts as known if it is nearer to a known name than to
-        every negative word (`negative_words`). Thresholds are ignored.
+        With examples, a shape counts as known up to the novelty that 95 % of the examples do not exceed. Each example
+        is scored against the others. With names only, a shape counts as known if it is nearer to a known name than to
+        every negative word (`negative_words`). A threshold of `known` is ignored.
     encoder : Encoder
     text : NamesEncoder, optional
         Encoder of the negative words, if the known classes have none. Default: the encoder's text encoder.
     candidates : sequence of axes, optional
-        Two or more axes. Default: y, z and -y, the axes of scanners and cameras. If every shape is a surface: all six,
-        because CAD programs have no common up axis.
+        Two or more axes. Default: y, z and -y, the axes of scanners and cameras. If every shape is a mesh (PLY
+        counts as a cloud): all six axes, because CAD programs have no common up axis.
     seed, num_samples, batch_size, progress
         As in `ShapeEncoder.encode`.
 
@@ -139,7 +141,7 @@ def find_up(
 
 
 def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> UpAxis:
-    """Best up axis. For each axis, give the novelty (n,) of n shapes, and the mask (n,) of shapes kept as known.
+    """Best up axis, from the novelty (n,) of n shapes and the mask (n,) of shapes kept as known, for each axis.
 
     Examples
     --------
@@ -175,7 +177,7 @@ def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
 
 
 def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
-    """Function from rows to novelty and mask of kept rows. It compares with examples, else with negative words."""
+    """Function from rows to their novelty and the mask of rows that count as known, as `find_up` defines it."""
     if kind_of(known) == "examples":
         scorer: Any = fitted(METHODS["prototype_distance"], known)
         labels, left_out = known.labeled_examples()[1], scorer.left_out(known)

@@ -28,8 +28,8 @@ class Architecture:
     sizes : type
         A dataclass with one field for each number or string in `[x.sizes]`. Numbers must be finite and above 0;
         `field(metadata={"zero": True})` permits 0. `__post_init__` raises `ValueError` for other invalid sizes. Sizes
-        of encoders have `embedding_dim`, the width d of the embeddings. If files of one row may differ, the method
-        `of_file(keys, model)` returns the sizes of a file with these keys and the network name `model` ("": no name).
+        of encoders have `embedding_dim`, the width d of the embeddings. If the files of a row may have different sizes,
+        the method `of_file(keys, model)` returns the sizes of a file, from its keys and its network name ("": none).
     build : callable
         Function from sizes to a network (`torch.nn.Module`), whose weights the loader replaces. It is called on the
         device "meta". Therefore, tensors that are not in the file (unsaved buffers) must be created on first use or in

@@ -64,7 +64,7 @@ def ensemble(rows: Sequence[Row]) -> Row:
         _one_of({spec.fewer for spec in specs}) or "keep",
     )
     text = Text(
-        # kind "static" is needed for warnings about untrained names, which other kinds never give
+        # not "open_clip" if any member has another kind, because the other kinds warn about untrained names
         _kind({text.kind for text in texts}),
         SIGN.join(text.space for text in texts),
         _words([text.templates for text in texts]),

@@ -168,8 +168,8 @@ def _fetch(wanted: WeightsFile, progress: bool) -> Path:
     cached, local = _cached(wanted), wanted.source.kind in ("package", "file")
     if local and not cached:
         raise WeightsError(
-            f"{wanted.what}: there is no file {wanted.path}. Expected it there. Put it there, or load another file: "
-            f"{wanted.call('PATH')}"
+            f"{wanted.what}: there is no file {wanted.path}. Expected the weights at this path. "
+            f"Copy them there, or load another file: {wanted.call('PATH')}"
         )
     if wanted.source.kind == "hand":
         if not cached:

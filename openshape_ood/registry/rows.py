@@ -43,7 +43,8 @@ ENCODERS = ("shape", "points")  # kinds with a network and a text encoder
 class Source:
     """Location of the weights.
 
-    sha256: hash of the file. If it is empty, the hash of the first file is recorded. bytes: file size, 0 if unknown.
+    sha256: hash of the file. If it is empty, the hash at the first use is recorded, and required from then on.
+    bytes: file size, 0 if unknown.
 
     There are five kinds of locations:
 

@@ -36,7 +36,7 @@ class WeightsFile:
     """A file of the row `name`.
 
     path: path of the file on this machine; None if the Hub's client chooses it. brought: cache path of a file that is
-    added by hand. record: file that records the sha256 of its first use, if the registry has none.
+    added by hand. record: file with the sha256 of the first use, if the registry has no sha256.
     """
 
     name: str

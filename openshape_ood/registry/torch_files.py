@@ -1,8 +1,8 @@
 """Reading of torch files. Untrusted files are first read in a sandbox, unless they are plain state dicts.
 
-`weights_only=True` executes no code of a file. Still, a few bytes can crash the reading process (deeply nested tuples,
-which are hashed recursively) or block it for hours (a list converted to a set many times). Therefore a child process
-reads the file first, unless the file is plain or its sha256 is registered.
+`weights_only=True` executes no code of a file. Still, a few bytes can crash the reading process by deeply nested tuples
+that are hashed recursively. They can also block it for hours, by a list that is converted to a set many times. So a
+child process reads the file first, unless the file is plain or its sha256 is registered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from openshape_ood.workers.limits import Limits
 
 SECONDS, BYTES_A_SECOND = 8, 50_000_000  # time limit of the sandbox: SECONDS plus file size / BYTES_A_SECOND
 HEADROOM = 400_000_000  # memory limit of the sandbox: HEADROOM plus twice the file size, which old formats need
-MOST_PICKLED, MOST_TUPLES = 8_000_000, 20_000  # bytes; number of tuples, harmless even if all are nested
+# limits of a plain file: pickled bytes, and number of tuples, which is harmless even if all are nested
+MOST_PICKLED, MOST_TUPLES = 8_000_000, 20_000
 STORED = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 LONGEST_SHARED = 256  # characters of a string that a plain pickle may reuse
 # global names that a plain pickle may use

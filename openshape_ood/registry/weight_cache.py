@@ -2,9 +2,9 @@
 
 A checkpoint must be read as a whole to check its hash, but most of it is optimizer state: the network needs 129 of the
 388 MB of vitg14. From the second start on, the stripped file is used. It is a safetensors file. Its metadata contains
-its sha256, which is computed with zeros in this field, so checking takes no memory. The sha256 is keyed (HMAC) with
-`own_key`. Therefore, other users who can write to the cache cannot replace the weights. A file of another machine or
-user is not accepted, and is made again from the download.
+its sha256, which is computed with zeros in this field. The sha256 is keyed (HMAC) with `own_key`. Therefore, other
+users who can write to the cache cannot replace the weights. A file of another machine or user is not accepted, and is
+made again from the download.
 """
 
 from __future__ import annotations

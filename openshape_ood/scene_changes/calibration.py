@@ -115,8 +115,8 @@ def discoveries(p: Sequence[float], rate: float, control: str = "maximum") -> np
         Between 0 and 1.
     control : {"maximum", "by"}
         "maximum": p <= rate. Each p-value is a rank among the strongest changes of pairs, so `rate` bounds the
-        probability of any false change, and therefore the false discovery rate. "by": Benjamini and Yekutieli, valid
-        for any dependence, but stricter: one change among ten objects needs 292 pairs at rate 0.1.
+        probability of any false change. This probability bounds the false discovery rate. "by": Benjamini and
+        Yekutieli, valid for any dependence, but stricter: one change among ten objects needs 292 pairs at rate 0.1.
 
     References
     ----------

@@ -28,7 +28,7 @@ STACKED = 0.5  # minimum intersection over union of the footprints of two stacke
 HANGING = 0.6  # meters, maximum gap between two pieces of one object, one above the other
 CUT = 0.05  # minimum fraction of the smaller piece within two voxels of the larger piece, for pieces of a cut object
 TOUCHING = 1.5  # maximum distance between two touching pieces, in voxels
-INSIDE = 0.5  # a component belongs to an object if this fraction is in its box, which has a margin of LINK voxels
+INSIDE = 0.5  # minimum fraction of a component in its object's box, which is widened by LINK voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ def _cells(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarray | 
 def _compared(
     cells: _Cells, rows: np.ndarray, voxels: np.ndarray, proposal: int, parts: Sequence[np.ndarray]
 ) -> Candidate:
-    """Candidate of a proposal: changed if most of its seen part was seen empty.
+    """Candidate of a proposal: changed if at least half of its seen part, and LEAST voxels, were seen empty.
 
     If a fraction below SEEN was seen, the proposal must also share LEAST voxels with a changed component.
     """

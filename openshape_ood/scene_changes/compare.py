@@ -61,10 +61,10 @@ def compare_scenes(
 ) -> SceneChanges:
     """Changes between two scans of one place: objects moved, removed, added or replaced, each with a p-value.
 
-    The second scan is aligned to the first. Empty space and unseen space differ: an object is removed only if its place
-    was seen empty afterwards, and added only if its place was seen empty before. If its place was not seen, it is
-    undecided. Evidence of a change is points at places that the other scan saw empty. A proposal without a counterpart
-    is no evidence.
+    The second scan is aligned to the first. Empty space and unseen space differ: an object counts as removed only if
+    its place was seen empty afterwards, and as added only if its place was seen empty before. An object whose place was
+    not seen is undecided. Evidence of a change: points at places that the other scan saw empty. A proposal without a
+    counterpart is no evidence.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
 
 STAYED = 0.5  # minimum occupied fraction of the seen part of an unchanged object
-INSIDE = 0.7  # minimum fraction of an object in the box of a changed object, if both were at one place
+INSIDE = 0.7  # minimum fraction of an object's points in the box of a changed object, to pair them in `_hidden`
 LISTED = 0.5  # maximum p-value of an apparent change that is listed as undecided
 
 
@@ -48,7 +48,7 @@ def compared(
     fdr: float,
     control: str,
 ) -> SceneChanges:
-    """Changes of two scans with the outcome of every object. first, second: scored candidates of each scan."""
+    """Changes of two scans and outcomes of their objects. first, second: scored candidates of each scan."""
     sides = [_Side(listed, result) for listed, result in zip(pair.candidates, (first, second), strict=True)]
     gone, new = sides[0].changed, sides[1].changed
     table = np.empty((0, 0))
@@ -108,7 +108,7 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
 
 
 def _inside(side: _Side, j: int, box: Box) -> float:
-    """Fraction of the points of object j that are in a box."""
+    """Fraction of the points of object j that are in a box, widened by 5 cm."""
     points = side.result.scene.points[side.candidates[j].rows]
     corners = box.corners()
     return float(((points >= corners.min(axis=0) - WIDER) & (points <= corners.max(axis=0) + WIDER)).all(axis=1).mean())

@@ -25,12 +25,12 @@ FURNITURE, WALL, LEVEL = range(3)
 COARSE, SLAB, SLABS = 0.1, 0.3, 8  # for the correlation: cell side and layer height in meters, number of layers
 PEAKS = 3  # number of shifts that are tried for each turn
 TURNS = 72  # number of turns that are tried for a scan without walls
-KEPT = 0.7  # fraction of the points, the best-fitting ones, from which the residual is computed
+KEPT = 0.7  # fraction of the points used for the residual: the nearest ones to the other scan
 SLACK = 0.03  # meters; a point farther from its plane has little weight
 RADII = (0.6, 0.4, 0.25, 0.15, 0.1, 0.08)  # maximum distance to the nearest point in meters, in successive rounds
 ROUNDS = 5  # iterations for each radius
 NEAR = 0.1  # maximum distance in meters of surfaces that agree
-RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # maximum residual, minimum overlap, relative score of an ambiguous pose
+RESIDUAL, OVERLAP, ALIKE = 0.05, 0.3, 0.9  # maximum residual, minimum overlap, minimum score ratio of a rival pose
 SEARCHED = 0.7  # minimum overlap of a searched pose; higher, because walls of two different rooms often agree
 LARGEST_FIX = (0.5, 10.0)  # maximum error of scans in one frame, in meters and degrees
 FEW = 100  # minimum number of voxels; with fewer, furniture or walls are not used
@@ -45,8 +45,8 @@ class Registration:
     pose : (4, 4) float64
         Transform from the frame of the second scan to the frame of the first, in meters.
     residual : float
-        Median distance in meters between points of the second scan and planes of the first. Only the best-fitting
-        70 % of the points are used.
+        Median distance in meters between points of the second scan and planes of the first. Only the 70 % of the
+        points that are nearest to the first scan are used.
     overlap : float
         Fraction of furniture and walls of one scan within 10 cm of the other scan; maximum over both directions.
     how : {"given", "refined", "searched"}
@@ -141,8 +141,10 @@ class Surface:
 def register(before: Surface, after: Surface, pose: np.ndarray | None = None) -> Registration:
     """Pose of the second scan in the frame of the first.
 
-    pose: initial pose; without one, all turns and shifts are tried. Raises `InputError` if the scans do not fit: the
-    residual is above 5 cm, the overlap is below 30 % (70 % without an initial pose), or two poses score almost alike.
+    pose: initial pose. Without one, all turns and shifts are tried.
+
+    Raises `InputError` for a residual above 5 cm or an overlap below 30 % (70 % without an initial pose). With an
+    initial pose, also for a large correction; without one, for a missing floor or two poses with similar scores.
     """
     if pose is not None:
         fitted = _fit(before, after.taken(_spaced(len(after.places), FINE)), pose, RADII[2:])

@@ -48,9 +48,9 @@ class ObjectChange:
         Square meters of surface at places that the other scan saw empty. Voxels less than 30 cm from the other scan
         have a lower weight.
     p_value : float
-        Rank of the strength among re-scans of unchanged places; 1 for unchanged objects.
+        Rank of the strength among re-scans of unchanged places; 1 for objects without an apparent change.
     free, occupied, unseen : float
-        Fractions of the object at places that the other scan saw empty, has points at, or did not see.
+        Fractions of the object at places that the other scan saw as empty, as occupied, or not at all.
     reason : str
     guess : str
         Likely kind of a change that is not reported because of its p-value, else "".
@@ -104,14 +104,15 @@ class ObjectChange:
 
 @dataclass(frozen=True, eq=False)
 class SceneChanges:
-    """Result of `compare_scenes`. Iteration yields the reported changes; `objects` has all objects.
+    """Result of `compare_scenes`. Iteration yields the reported changes.
 
     Attributes
     ----------
     before, after : SceneResult
         Both scans with their objects, in the frame of the first scan.
     objects : tuple of ObjectChange
-        Reported changes first.
+        Reported changes first, then undecided and unchanged objects. Apparent changes with a p-value above 0.5 are left
+        out.
     registration : Registration
         Pose of the second scan in the frame of the first.
     spaces : pair of Space
@@ -159,7 +160,7 @@ class SceneChanges:
         return data_frame(self.rows(), COLUMNS)
 
     def kinds_of_points(self, late: bool) -> np.ndarray:
-        """Index into `KINDS` (n,) of each point; -1 outside objects. late: of the second scan."""
+        """Index into `KINDS` (n,) of each point; -1 outside objects. late: True for the second scan."""
         scan = (self.after if late else self.before).scene
         kinds = np.full(len(scan), -1)
         for one in reversed(self.objects):
@@ -202,7 +203,7 @@ class SceneChanges:
         return written
 
     def painted(self, late: bool) -> Scene:
-        """Copy of a scan: labels are kinds from 1, instances are numbers of changes. late: the second scan."""
+        """Copy of a scan: labels are kinds from 1, instances are numbers of changes. late: True for the second scan."""
         scan = (self.after if late else self.before).scene
         numbers = np.zeros(len(scan), dtype=np.int64)
         for one in reversed(self.objects):

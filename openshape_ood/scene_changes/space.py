@@ -20,10 +20,10 @@ MOST = 60_000_000  # maximum voxels of a place
 RAYS = 8_000  # maximum rays of each camera
 STEP = 0.7  # step along a ray, in voxel sides
 RANGE = 6.0  # maximum length of a ray in meters
-MARGIN = 0.3  # maximum unseen fraction of the 27 voxels around a free voxel; rays that graze a surface exceed it
+MARGIN = 0.3  # maximum fraction of unseen voxels among the 27 around a free voxel; excludes rays that graze a surface
 DENSE = 0.5  # minimum density of seen floor, relative to the median density
 LEVEL = 0.85  # minimum |z| of the unit normal of a level surface
-CEILING = 3.5  # height of a column above the floor in meters
+CEILING = 3.5  # maximum height of a column of free voxels above the floor in meters
 
 By = Literal["rays", "columns"]
 
@@ -100,7 +100,7 @@ def _by_rays(
     low: np.ndarray,
     voxel: float,
 ) -> np.ndarray:
-    """Free voxels along rays from cameras to points. A ray stops at the first occupied voxel."""
+    """Free voxels along rays from cameras to points. A ray stops at the first occupied voxel away from its camera."""
     free = np.zeros(occupied.shape, dtype=bool)
     spans = np.array([occupied.shape[1] * occupied.shape[2], occupied.shape[2], 1])
     taken, seen = occupied.reshape(-1), free.reshape(-1)
@@ -111,7 +111,7 @@ def _by_rays(
             continue
         rows = rows[np.linspace(0, len(rows) - 1, min(RAYS, len(rows))).astype(int)]
         start, length = (camera - low) / voxel, away[rows]
-        step = (points[rows] - camera) / (voxel * length[:, None])  # voxels per meter
+        step = (points[rows] - camera) / (voxel * length[:, None])  # (n, 3), direction of each ray, in voxels per meter
         for far in np.arange(0.0, RANGE, STEP * voxel):
             alive = far < length - 1.5 * voxel
             step, length = step[alive], length[alive]
@@ -122,7 +122,7 @@ def _by_rays(
             flat = np.where(inside, cells @ spans, 0)
             hit = inside & taken[flat]
             seen[flat[inside & ~hit]] = True
-            if far > 2 * voxel:  # not near the camera, where voxels may be occupied
+            if far > 2 * voxel:  # within two voxels of the camera, occupied voxels do not stop a ray
                 step, length = step[~hit], length[~hit]
     return _without_margin(free & ~occupied, occupied)
 

@@ -33,14 +33,15 @@ SCANS = (
 )
 PICTURE = "rgb.png"  # in each folder of a view
 PARTS = (PICTURE, "depth.png", "camera.json")  # files of a folder of a view
-MOST = 1_000_000  # most files of a folder
+MOST = 1_000_000  # maximum number of files in a folder
 
 
 def arrivals(folder: Path, *, once: bool, poll: float, wait: Callable[[float], Any] = time.sleep) -> Iterator[Path]:
     """Views and scans of a folder in the order of their modification time, each name once.
 
     folder: scan files, view files, and folders of views; once: True ends after the existing files. False waits for
-    further files. A file is complete if its size is constant for `poll` seconds. Raises `FileError`.
+    further files. A file is complete if its size and modification time stay the same for `poll` seconds. Raises
+    `FileError`.
     """
     given, before = set[str](), dict[str, tuple[float, int]]()
     while True:

@@ -13,12 +13,12 @@ from openshape_ood.errors import InputError
 
 REACH = 2**20  # cells from the origin on each side: 52 km at 5 cm
 BITS = 21
-MOST_LOOK, MOST_OBJECT = 4096, 16_384  # most cells of a look, and of an object
-COVERED = 0.5  # least overlap of objects at one place, as a fraction of the cells of one of them
-TOUCHED = 0.2  # least overlap of a candidate
-SIMILAR_SIZE = 0.25  # least ratio of the numbers of cells of objects at one place, smaller to larger
-SAME = 0.75  # least cosine between a look and an object that it overlaps in part
-MERGED = 0.6  # least fraction of the smaller object's cells in the larger one, to merge both
+MOST_LOOK, MOST_OBJECT = 4096, 16_384  # maximum number of cells of a look, of an object
+COVERED = 0.5  # minimum overlap of objects at one place, as a fraction of the cells of one of them
+TOUCHED = 0.2  # minimum overlap of a candidate
+SIMILAR_SIZE = 0.25  # minimum ratio of the cell counts of objects at one place, smaller to larger
+SAME = 0.75  # minimum cosine between a look and an object that it overlaps in part
+MERGED = 0.6  # minimum fraction of the smaller object's cells in or next to the larger one, to merge both
 OFFSETS = np.array([(x << 2 * BITS) + (y << BITS) + z for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1)])
 
 
@@ -123,9 +123,9 @@ class Candidate(NamedTuple):
 def chosen(candidates: Iterable[Candidate]) -> tuple[int | None, bool]:
     """Number of the object that a look shows, or None; and True if the choice is certain.
 
-    A single candidate at the same place is certain. Several candidates are decided by the largest cosine. Candidates
-    with a partial overlap need a cosine of at least `SAME`. A look that overlaps objects but fits none is uncertain:
-    it may be merged later.
+    A single candidate at the same place is certain. Of several at the same place, the largest cosine is chosen. Without
+    any, it is the largest cosine, at least `SAME`, among the candidates with a partial overlap. A look that overlaps
+    objects but fits none is uncertain: it may be merged later.
     """
     touched = [one for one in candidates if one.overlap.most >= TOUCHED]
     placed = [one for one in touched if one.overlap.is_place]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from openshape_ood.errors import FileError
 from openshape_ood.storage import check_regular
 
-LONGEST = 64 * 2**20  # most bytes of a line
+LONGEST = 64 * 2**20  # maximum bytes of a line
 SEAL = ',"crc":"'  # before the checksum at the end of each line
 
 
@@ -36,7 +36,7 @@ class EventLog:
     ----------
     path : Path
     end : int
-        Byte offset behind the last complete event. A torn line after it is removed.
+        Byte offset after the last complete event. The rest of the file, a torn line, is removed.
     seq : int
         Sequence number of the last event.
 
@@ -102,8 +102,8 @@ def as_line(event: Mapping[str, Any]) -> bytes:
 def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
     """Events from byte `start`; `seq` is the number of the event before. One line at a time is in memory.
 
-    A torn last line is dropped with a `MapWarning`. Raises `FileError` for other damaged lines, missing numbers, and
-    unreadable files.
+    A torn last line is dropped with a `MapWarning`. Raises `FileError` for other damaged lines, gaps in the sequence
+    numbers, and unreadable files.
     """
     try:
         check_regular(path)

@@ -18,7 +18,7 @@ from openshape_ood.checks import array, check_positive
 from openshape_ood.errors import InputError
 
 KAPPA = 0.2  # exponent parameter of e-values: an e-value of 20 needs p = 0.0032
-SHARE = 0.5  # fraction of the looks at the quantile
+SHARE = 0.5  # order of the quantile; 0.5 is the median
 ROUNDED = 1 + 1e-9  # a p-value equal to the limit reaches it, although the limit is rounded
 
 
@@ -56,7 +56,7 @@ def e_values(p: Any, kappa: float = KAPPA) -> np.ndarray:
 
 
 def mean_e(p: Any, counts: Any = None, kappa: float = KAPPA) -> float:
-    """Inverse of the mean e-value, at most 1. It is 1 / 20 if the mean e-value is 20.
+    """Inverse of the mean e-value, at most 1.
 
     Parameters
     ----------
@@ -117,9 +117,9 @@ def generalized_mean(p: Any, counts: Any = None, r: float = 1.0) -> float:
 
 
 def quantile(p: Any, counts: Any = None, share: float = SHARE) -> float:
-    """m / k times the k-th smallest of m p-values, k = ceil(share m), at most 1; about twice the median for 0.5.
+    """m / k times the k-th smallest of m p-values, k = ceil(share m), at most 1.
 
-    A few bad looks change it less than a mean.
+    With share 0.5, about twice the median. A few bad looks change the median less than the mean.
 
     Parameters
     ----------

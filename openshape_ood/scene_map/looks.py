@@ -16,9 +16,9 @@ from openshape_ood.views import View
 from openshape_ood.views.geometry import checked_matrix, moved
 
 EDGE = 2  # width of the image border in pixels
-CUT = 0.02  # largest fraction of an object's pixels at the image border; a cut-off object has more
+CUT = 0.02  # maximum fraction of a whole object's pixels at the image border
 NEARER = 0.1  # depth step in meters from which the neighbor pixel is an occluder
-HIDDEN = 0.25  # largest occluded fraction of the outline of a whole object
+HIDDEN = 0.25  # maximum occluded fraction of the outline of a whole object
 ROUNDING = 1e-3  # tolerance of a rotation matrix
 
 
@@ -26,8 +26,8 @@ ROUNDING = 1e-3  # tolerance of a rotation matrix
 class Looks:
     """Looks at b objects of one view, scan or crop.
 
-    crops: points (m, 3) of each object in meters, in the frame of the map; whole: True (b,) for complete objects;
-    stability: (b,); result: novelty of the b crops; position: camera (3,), None if unknown.
+    crops: points (m, 3) of each object in meters, in the frame of the map; whole: mask (b,) of whole looks, see
+    `SceneMap`; stability: (b,); result: novelty of the b crops; position: camera (3,), None if unknown.
     """
 
     crops: tuple[np.ndarray, ...]
@@ -37,7 +37,7 @@ class Looks:
     position: np.ndarray | None
 
     def direction(self, i: int) -> np.ndarray:
-        """Unit vector from object i to the camera. Without a pose: from the center of its box to the mean point."""
+        """Unit vector from object i to the camera. Estimate without a pose: from the box center to the mean point."""
         points = self.crops[i]
         middle = points.mean(axis=0)
         away = (

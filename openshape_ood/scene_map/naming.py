@@ -16,9 +16,9 @@ from openshape_ood.scene_map.objects import MapObject
 from openshape_ood.scoring import Judgement
 from openshape_ood.scoring.distances import knn_distance
 
-SHARE = 0.5  # reach of a name, as a fraction of the distance to the nearest object of another class
-FARTHEST = 0.35  # largest reach of a name, cosine distance
-GROUPED = 2  # least objects of a group
+SHARE = 0.5  # reach of a named class (see `reach`) as a fraction of the distance to the nearest object of another class
+FARTHEST = 0.35  # maximum reach, cosine distance
+GROUPED = 2  # minimum number of objects in a group
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Question:
     objects : tuple of int
         Numbers of all objects of the group, the most central first.
     novelty : float
-        Mean of 1 - p over the objects, 0 to 1; p of the mean embedding.
+        Mean of 1 - p over the objects, 0 to 1; p: conformal p-value of an object's mean embedding.
     stability : float
         Stability of the group times mean stability of its objects, 0 to 1.
     score : float
@@ -72,7 +72,7 @@ def questions(objects: Sequence[MapObject], threshold: Threshold, identity: Iden
 
 
 def alike(rows: np.ndarray, min_size: int) -> np.ndarray:
-    """Group labels (n,) of unit rows by average linkage up to cosine distance 0.35: a grouping of `discover`."""
+    """Group labels (n,) of unit rows, as `grouping` of `discover`: average linkage, cut at cosine distance 0.35."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(rows) < 2:
@@ -82,10 +82,10 @@ def alike(rows: np.ndarray, min_size: int) -> np.ndarray:
 
 
 def reach(examples: np.ndarray, others: np.ndarray) -> float:
-    """Largest cosine distance from examples (m, d) of a named class to further objects of this class.
+    """Reach of a named class: an object within this cosine distance of its examples (m, d) gets its name.
 
-    It is half of the distance to the nearest row of `others` (j, d), which are of other classes, and at most 0.35.
-    Without `others` it is 0.35. It is no calibrated threshold: a calibration needs further objects of the class.
+    Half of the distance to the nearest row of `others` (j, d), which are of other classes; at most 0.35. Without
+    `others`: 0.35. It is no calibrated threshold: a calibration needs further objects of the class.
     """
     if not len(others):
         return FARTHEST

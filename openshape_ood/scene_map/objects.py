@@ -13,7 +13,7 @@ from openshape_ood.scene_map.association import Place, joined, unpacked
 from openshape_ood.scene_map.evidence import Evidence
 from openshape_ood.scenes.boxes import Box
 
-MOST_LOOKS = 32  # most stored looks of an object
+MOST_LOOKS = 32  # maximum number of stored looks of an object
 KNOWN, NEW, UNSURE = "known", "new", "unsure"
 
 
@@ -22,7 +22,7 @@ class Look(NamedTuple):
 
     embedding: (d,) float32; direction: (3,) unit vector from the object to the camera, zeros if unknown; points: number
     of visible points; rank: rank of its novelty among the n calibration novelties, from 1 (most novel) to n + 1; whole:
-    False if the object is cut off or mostly occluded; cells: sorted keys.
+    see `SceneMap`; cells: sorted keys.
     """
 
     embedding: np.ndarray
@@ -41,8 +41,9 @@ class Verdict:
     Attributes
     ----------
     verdict : {"known", "new", "unsure"}
-        "new" has a guarantee: at most 5 % of known objects get it, for any dependence between looks. "unsure": the best
-        guess is new but the evidence is insufficient, or the object was seen in part only.
+        "new" has a guarantee: at most a fraction 1 - coverage of known objects get it, 5 % by default. It holds for any
+        dependence between looks; with `prepare(objects=...)`, for objects seen in a similar way. "unsure": the best
+        guess is new but the evidence is insufficient, or the object has no whole look.
     guess : {"known", "new"}
         Best guess, by the mean embedding.
     name : str or None
@@ -52,7 +53,7 @@ class Verdict:
     novelty : float
         Novelty of the mean embedding.
     p_value : float
-        Rank of the mean among means of known objects if the map has them; otherwise combined over all looks.
+        Conformal p-value of the mean embedding among known objects if the map has them; else combined over whole looks.
     reason : str
         Reason of the verdict.
     """
@@ -88,7 +89,7 @@ class MapObject:
     points : (m,) int64
         Visible points of each stored look.
     whole : bool
-        True after the first look at the whole object. From then on, partial looks are not stored.
+        True after the first whole look. From then on, partial looks are not stored.
     seen : int
         Number of all looks.
     stability : float
@@ -148,7 +149,7 @@ class MapObject:
         return Box.around(self.centers)
 
     def see(self, look: Look, time: float | None) -> None:
-        """Add a look. Only whole looks are evidence. After the first one, partial looks are counted only."""
+        """Add a look. Only whole looks are evidence. After the first whole look, partial looks are only counted."""
         self.seen += 1
         self.stability += look.stability
         self.first = time if self.first is None else self.first

@@ -32,19 +32,27 @@ from openshape_ood.storage import DAMAGE, loaded_arrays, make_folder, save_array
 KIND = "map of objects"
 KNOWN_FILE, SNAPSHOT, EVENTS = "known.safetensors", "objects.safetensors", "events.jsonl"
 CELL = 0.05  # meters
-LEAST = 100  # least points of a look that is evidence
+LEAST = 100  # minimum number of points of a whole look
 RUNS = 3  # runs of find_objects for each view
-MOST = 10_000  # most objects
-JUMP = 5.0  # largest distance in meters between consecutive views
+MOST = 10_000  # maximum number of objects
+JUMP = 5.0  # maximum distance in meters between consecutive views
 FAR_LOOKS = 33  # number of looks for which the verdict "new" must be possible
 
 
 class SceneMap:
     """Map of the objects of a place over many views: positions, known classes, and unknown objects.
 
-    Create it by `prepare` or `load`. Each added view, scan or crop gives looks at objects. An object collects the
-    evidence of its looks. Its verdict is "new" if the combined evidence reaches the guarantee, "known" if the best
-    guess is a known class, and "unsure" otherwise.
+    Create it by `prepare` or `load`. Each added view, scan or crop gives looks: one for each object found in it. A look
+    is whole if it has at least `least` points. In a view, the image border must also not cut off the object, and an
+    occluder may hide at most a quarter of its outline. Only whole looks are evidence.
+
+    The first rule that applies gives the verdict of an object:
+
+    1. Named by a person, or near a class that a person named: "known".
+    2. No whole look: "unsure".
+    3. p-value at most 1 - coverage of the threshold, and at least `least_seen` looks: "new".
+    4. Mean embedding within the threshold: "known".
+    5. Otherwise: "unsure".
 
     A map with a folder syncs each event to the disk before it applies the event. After a kill, `load` gives the same
     map.
@@ -121,23 +129,23 @@ class SceneMap:
             Rule that combines the p-values of looks, see `evidence`: twice the median, twice the mean, mean of
             e-values. All are valid for any dependence.
         objects : Threshold, optional
-            Threshold of mean embeddings of known objects, from `object_threshold` of another map. The rank of an object
-            among them then gives the verdict "new". This finds more unknown objects than combined looks. It holds for
-            objects seen in a similar way. Default: looks are combined, and the threshold of single looks gives best
-            guesses.
+            Threshold for mean embeddings, calibrated on known objects by `object_threshold` of another map. An object
+            is then "new" by the rank of its mean embedding among theirs, instead of by combined looks. This finds more
+            unknown objects. The guarantee holds only for objects seen in a similar way. Default: looks are combined,
+            and the threshold of single looks gives best guesses.
         cell : float
-            Cell side in meters, to compare places. Default: 0.05.
+            Side in meters of the cells that represent the place of an object. Default: 0.05.
         least : int
-            Least points of a look that is evidence. Default: 100.
+            Minimum number of points of a whole look. Default: 100.
         least_seen : int
-            Least number of looks, whole or partial, for the verdict "new". A larger number rejects fragments of
+            Minimum number of looks, whole or partial, for the verdict "new". A larger number rejects fragments of
             objects, which are found in few views. It must be the same for the map of `objects`. Default: 1.
         runs : int
             As in `find_objects`. Default: 3.
         most : int
-            Most objects of the map. Default: 10,000.
+            Maximum number of objects in the map. Default: 10,000.
         max_jump : float, optional
-            Largest distance in meters between consecutive poses; None for any. Default: 5.
+            Maximum distance in meters between consecutive camera positions; None: no limit. Default: 5.
         **settings
             Arguments of `NoveltyPipeline.prepare`: model, encoder, method, threshold, calibration, ...
 
@@ -188,7 +196,7 @@ class SceneMap:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], known: NoveltyPipeline | None = None, **settings: Any) -> SceneMap:
-        """Load the map of a folder: replay all events. New events are appended to its log.
+        """Load the map of a folder from its snapshot and the later events. New events are appended to its log.
 
         Parameters
         ----------
@@ -293,7 +301,7 @@ class SceneMap:
     ) -> Threshold:
         """Threshold of mean embeddings of known objects, for `prepare(objects=...)` of other maps.
 
-        It is valid for objects that are seen as often, and from as many sides, as the objects of this map.
+        Valid for objects that were seen as often, and from as many sides, as the objects of this map.
 
         Parameters
         ----------
@@ -407,7 +415,7 @@ class SceneMap:
                     continue  # a partial look that touches existing objects creates no object
                 number = draft.created + 1
                 self._check_room(len(self) + len(draft.changed) + 1)
-            # a second piece of one object in one view: neither piece is the whole object
+            # a second, smaller piece of one object in one view is not the whole object
             whole = bool(looks.whole[i]) and number not in seen
             fresh = _fresh(cells, whole, draft.get(number) if number <= draft.created else None)
             look = Look(
@@ -422,7 +430,7 @@ class SceneMap:
         return {"looks": listed, "merged": merged, "verdicts": self._verdicts(draft.changed)}, draft
 
     def _merges(self, draft: Draft, pairs: set[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Merge objects that are one. Pairs of numbers: the kept one, the removed one."""
+        """Merge duplicate objects. Returns (kept number, removed number) of each merge."""
         made, into = list[tuple[int, int]](), dict[int, int]()
         for first, second in sorted(pairs):
             kept, gone = sorted((_followed(first, into), _followed(second, into)))
@@ -484,7 +492,7 @@ class SceneMap:
         return self._by_name(verdict, mean)
 
     def _p_value(self, one: MapObject, novelty: float) -> float:
-        """Rank of its mean among means of known objects; without those, its looks combined. 1 without a whole look."""
+        """p-value of an object: among known objects if the map has them, else combined over its whole looks."""
         settings = self.state.settings
         if settings.objects and one.evidence.looks:
             return float(p_values([novelty], settings.objects)[0])
@@ -512,7 +520,7 @@ class SceneMap:
         Parameters
         ----------
         n : int
-            Most questions.
+            Maximum number of questions.
 
         Returns
         -------
@@ -525,7 +533,7 @@ class SceneMap:
     def name(self, objects: int | Question | Sequence[int], name: str) -> list[dict[str, Any]]:
         """Make objects examples of a named class. One look is enough.
 
-        Known objects keep their verdicts. New and unsure objects become known if they are near the examples, see
+        Other known objects keep their verdicts. New and unsure objects become known if they are near the examples, see
         `naming.reach`. This reach is no calibrated threshold: further objects are needed to measure its errors.
 
         Parameters
@@ -667,7 +675,7 @@ def _warn_of_few(n: int, alpha: float, combine: str) -> None:
 
 
 def _fresh(cells: np.ndarray, whole: bool, one: MapObject | None) -> np.ndarray:
-    """Cells of a look to add to an object."""
+    """Cells that a look adds to an object; none if the look is partial and the object already has a whole look."""
     if one is None or (whole and not one.whole):
         return cells
     return cells[:0] if one.whole and not whole else np.setdiff1d(cells, one.cells, assume_unique=True)
@@ -695,7 +703,7 @@ def _changes(event: Mapping[str, Any], before: Mapping[int, Verdict]) -> Iterato
 
 
 def _replayed(folder: Path) -> tuple[MapState, int]:
-    """State of the map in a folder, and the byte offset behind its last event."""
+    """State of the map in a folder, and the byte offset after its last event."""
     path = folder / EVENTS
     state, start = _snapshot(folder)
     try:
@@ -721,7 +729,7 @@ def _replayed(folder: Path) -> tuple[MapState, int]:
 
 
 def _snapshot(folder: Path) -> tuple[MapState | None, int]:
-    """State of the snapshot and byte offset behind its last event; None and 0 without a usable snapshot."""
+    """State of the snapshot and byte offset after its last event; None and 0 without a usable snapshot."""
     path = folder / SNAPSHOT
     if not path.is_file():
         return None, 0

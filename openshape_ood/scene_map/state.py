@@ -22,10 +22,11 @@ ARRAYS = ("cells", "embeddings", "directions", "points", "ranks")
 class Settings:
     """Settings of a map; the first event of its log.
 
-    dim: length of an embedding; n: number of calibration novelties; alpha: largest fraction of known objects called
+    dim: length of an embedding; n: number of calibration novelties; alpha: maximum fraction of known objects called
     new; combine: rule that combines p-values of looks; cell: side in meters; identity, method: encoder and novelty
-    method; threshold: its value; guess: threshold of best guesses; objects: novelties of the means of known objects, or
-    empty; least_seen: least number of looks at a new object.
+    method; threshold: novelty threshold of the pipeline; guess: novelty threshold of best guesses;
+    objects: novelties of mean embeddings of known objects, from `prepare(objects=...)`, or empty; least_seen: minimum
+    number of looks at a new object.
     """
 
     dim: int
@@ -43,7 +44,7 @@ class Settings:
 
 @dataclass(eq=False)
 class NamedClass:
-    """Class named by a person. examples: (m, d) float32; reach: largest cosine distance to its further objects."""
+    """Class named by a person. examples: (m, d) float32; reach: see `naming.reach`."""
 
     name: str
     examples: np.ndarray
@@ -65,9 +66,9 @@ class MapState:
     origin : (3,) float64 or None
         Origin of the cells in meters; set by the first look.
     time, position : float, (3,) or None
-        Time in seconds and camera position in meters of the last view.
+        Time in seconds and camera position in meters of the last input that states them.
     created, views : int
-        Number of all objects ever created, and of all views.
+        Number of all objects ever created, and of all added views, scans and crops.
     seq : int
         Sequence number of the last event.
     """

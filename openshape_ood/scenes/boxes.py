@@ -14,9 +14,9 @@ import numpy as np
 from openshape_ood.errors import InputError
 from openshape_ood.known import folded
 
-WIDENED = 0.2  # added to the standard deviations, because real objects vary more than the examples
-LEAST = -6.0  # minimum log-likelihood, for partly visible objects
-THINNEST = 0.01  # meters, minimum side of a box in logarithms
+WIDENED = 0.2  # added to the standard deviations of sizes: real objects vary more than the examples
+LEAST = -6.0  # minimum log-likelihood of a size, because partly visible objects look too small
+THINNEST = 0.01  # meters, minimum side in logarithms of sizes, margin of sides in ground areas; a side may be 0
 
 
 @dataclass(frozen=True, eq=False)

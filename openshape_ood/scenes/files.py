@@ -29,7 +29,7 @@ INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_i
 NAMES = (*LABELS, *INSTANCES)
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SPACING = 0.02  # meters between sampled points
-# a PLY mesh is sampled if it has fewer vertices than FEW and their mean distance in meters is above APART
+# a PLY mesh without labels is sampled if it has fewer vertices than FEW, more than APART meters apart on average
 FEW, APART = 50_000, 0.1
 MAX_POINTS = 50_000_000
 LABELS_BESIDE = ".labels.ply"  # suffix of ScanNet's label files, whose colors encode the labels
@@ -58,8 +58,9 @@ def load_scene(
     """Load a scan from a file, or from points in memory, in meters with z up.
 
     PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances in named columns. glTF, OBJ and
-    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan. But a PLY
-    mesh of fewer than 50,000 vertices, more than 10 cm apart on average, is sampled and has no labels.
+    other meshes are sampled. The vertices of a PLY mesh, such as ScanNet's, are the points of the scan.
+    Exception: a PLY mesh without labels is sampled if it has fewer than 50,000 vertices, more than 10 cm apart on
+    average.
 
     Parameters
     ----------
@@ -73,8 +74,8 @@ def load_scene(
     labels : str or Path, optional
         File with a label for each point: ScanNet's text format, one whole number per line, or a point format.
     spacing : float, optional
-        Sample any mesh, PLY included: one point per square with this side in meters. Default: 0.02 for the meshes that
-        are sampled in any case.
+        Sample every mesh, PLY included: one point per square with this side in meters. Default: 0.02, only for meshes
+        that are sampled without this argument.
     seed : int
         Seed of the sampling.
 
@@ -96,10 +97,12 @@ def load_scene(
     Warns
     -----
     ScanWarning
-        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if columns with
-        names of colors are unusable.
+        If the scan is more than 100 m across without a given `unit`; if stray points are dropped; if the color
+        columns are unusable.
     AxisWarning
         If the scan looks like a room with another up axis.
+    UserWarning
+        If float32 coordinates are so far from the origin that the scan has few distinct positions.
 
     Examples
     --------
@@ -202,7 +205,7 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
 
 
 def _is_model(columns: Columns, labelled: bool) -> bool:
-    """True for few points without labels, which may be the vertices of a modeled room."""
+    """True for fewer than 50,000 points without labels: they may be the vertices of a modeled room."""
     annotated = labelled or bool(columns.keys() & {*LABELS, *INSTANCES})
     return not annotated and len(columns["x"]) < FEW
 

@@ -27,7 +27,7 @@ from openshape_ood.scenes.scene import Scene, as_scene
 from openshape_ood.scoring import Method
 
 CROP = 10_000  # maximum points of an object for the encoder
-SIZED = "+size"  # suffix of a method's name, because thresholds with and without sizes differ
+SIZED = "+size"  # suffix of the method's name with sizes: its thresholds differ from those without
 
 
 def score_scene(
@@ -78,8 +78,8 @@ def score_scene(
     most : int, optional
         Maximum number of objects. Default: 100 for a proposal method, all for given proposals.
     size_weight : float
-        Weight of the log-likelihood (at least -6) of an object's size under each class, added to its cosine. With 0.1,
-        more real objects got the correct name, but fewer objects of unusual size.
+        The cosine to a class increases by this weight times the log-likelihood (at least -6) of the object's size
+        under the class. With 0.1, more real objects got the correct name; of objects with unusual size, fewer did.
     sizes : mapping, optional
         Mean and standard deviation (2, 3) of the logarithms of longer side, shorter side and height in meters, by name.
         Default: sizes of generated shapes.

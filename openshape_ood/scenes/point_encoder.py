@@ -34,7 +34,7 @@ FLOOR = 0.02  # quantile of the heights of voxels that is taken as the floor
 
 @dataclass(frozen=True, eq=False)
 class VoxelEmbeddings:
-    """Embeddings of the v voxels of a scan of n points, computed in blocks, because a million of them may take 3 GB.
+    """Embeddings of the v voxels of a scan of n points, in blocks: those of a million voxels may take 3 GB.
 
     features (v, w): input of the network's last layer; embed: last layer, from features (b, w) to embeddings (b, d);
     inverse (n,) int64: voxel of each point; touching: pairs of voxels that share a face, an edge or a corner.
@@ -61,7 +61,7 @@ class VoxelEmbeddings:
 
 
 class ProjectedNames:
-    """Text encoder with a projection to the width of the features, from the network's weight file."""
+    """Text encoder with a projection to the feature width; the network's weight file holds the projection."""
 
     def __init__(self, text: NamesEncoder, projection: Any, identity: Identity) -> None:
         self.text, self.projection = text, projection
@@ -86,7 +86,7 @@ class PointEncoder:
     dim : int
         Width d of the embeddings.
     spec : ScanSpec
-        Voxel side in meters, kind of network input, and published list of names.
+        Voxel side in meters, kind of network input, and description of the class names of its training.
     temperature : float or None
         Divisor of cosines with text during training; None if the file does not state it.
     row, network, device, backend
@@ -228,7 +228,7 @@ class PointEncoder:
 
 
 def voxel_numbers(scene: Scene, first: np.ndarray, kind: str, channels: int = 3) -> np.ndarray:
-    """Network input (v, c) float32 of voxels. kind: `input` of the registry's [x.scan]; a missing color is gray."""
+    """Network input (v, c) float32 of voxels. kind: `ScanSpec.input`; a missing color is gray."""
     if kind == "height-color":
         return height_and_color(scene, first)
     if kind == "color" and scene.color is not None:
@@ -237,7 +237,7 @@ def voxel_numbers(scene: Scene, first: np.ndarray, kind: str, channels: int = 3)
 
 
 def height_and_color(scene: Scene, first: np.ndarray) -> np.ndarray:
-    """Input (v, 5) float32 of voxels: 1, height above the floor in meters - 1, color in [-0.5, 0.5] or zeros."""
+    """Input (v, 5) float32 of voxels: 1, (height above the floor in meters) - 1, color in [-0.5, 0.5] or zeros."""
     height = scene.points[first, 2]
     # a few points below the floor are measurement errors
     above = np.clip(height - np.quantile(height, FLOOR) - 1, -1.5, 2.5)

@@ -38,7 +38,7 @@ class SceneObject:
     Attributes
     ----------
     number : int
-        From 1, most novel first. `SceneResult.numbers` has this number for the points of the object.
+        From 1, most novel first. `SceneResult.numbers` has it for the points whose innermost object this is.
     rows : (m,) int64
         Indices of the object's points in the scan, sorted; objects may share points.
     box : Box
@@ -53,7 +53,7 @@ class SceneObject:
     proposal : int
         Index of the proposal, from 0; the same row of `SceneResult.result` has its scores.
     stability : float or None
-        Reproducibility, 0 to 1, see `Proposals`. None for given proposals without runs.
+        Reproducibility, 0 to 1; None if `Proposals.stability` is None.
     part_of : int or None
         Number of the smallest larger object that contains at least 80 % of this object's points.
     agreement : float or None
@@ -79,7 +79,7 @@ class SceneObject:
 
     def as_json(self) -> dict[str, Any]:
         record = {"object": self.number, "points": len(self.rows), "box": self.box.as_json()}
-        # the fields of text and numbers
+        # the remaining fields: text and numbers
         return record | {one.name: getattr(self, one.name) for one in fields(self)[3:]}
 
 
@@ -95,7 +95,7 @@ class SceneResult:
     numbers : (n,) int64
         Object number of each point; -1 for layout, 0 for leftover points, which belong to neither.
     proposals : Proposals
-        With the planes that were removed as layout.
+        Proposals, with the planes that were removed as layout.
     result : NoveltyResult
         Scores of the proposals in their order: row i is proposal i, and its name is "object N" for object number N. Use
         it, not `objects`, to compare with labels of your masks.
@@ -212,9 +212,8 @@ class SceneResult:
     def export(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write each object to a file, in a subfolder named after the object's `name`.
 
-        If the names are correct, the subfolders are examples of classes for `--examples`, and the files are calibration
-        shapes for `--calibrate`. The PCD files state z up, and are in meters in the frame of the scan, with
-        its colors.
+        If the names are correct, the folder is an input for the options `--examples` and `--calibrate` of the command
+        line. The PCD files state z up. Points are in meters, in the frame of the scan, with its colors.
 
         Parameters
         ----------

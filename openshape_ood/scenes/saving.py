@@ -17,7 +17,7 @@ from openshape_ood.storage import DAMAGE, read_regular, save_whole
 
 COLORS = ("own", "label", "instance")
 GRAY = 0.6  # level of red, green and blue for points without color, label or instance
-TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # hue step between consecutive numbers; cycle of brightness
+TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # hue step between consecutive labels; their brightness levels, repeated
 NAMES = ".names.json"
 FORMAT = "openshape_ood names 1"
 
@@ -25,7 +25,7 @@ FORMAT = "openshape_ood names 1"
 def save_scene(
     scene: Scene, path: str | os.PathLike[str], *, names: Mapping[int, str] | None = None, color: str = "own"
 ) -> Path:
-    """Write a binary PLY for `load_scene`, whole or not at all: x y z, red green blue, label, instance_id.
+    """Write a binary PLY atomically, readable by `load_scene`: x y z, red green blue, label, instance_id.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def save_scene(
 
 
 def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Write labels (n,) in ScanNet's text format, whole or not at all: one per line, in point order; 0 is none.
+    """Write labels (n,) atomically in ScanNet's text format: one per line, in point order; 0 is none.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
 
 def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
-    """Names of a scan's labels, by label, from the file `NAME.names.json` next to its PLY file.
+    """Read the label names of a scan, as label -> name, from `NAME.names.json` next to its PLY file.
 
     Parameters
     ----------

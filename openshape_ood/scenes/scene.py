@@ -21,9 +21,9 @@ class Scene:
     Parameters
     ----------
     points : (n, 3) float64, structured array, or object
-        Meters. Double precision, because map coordinates are millions of meters from the origin. Duplicate points are
-        allowed. A structured array (n,) has fields x, y, z and optionally colors; an object has `points`
-        (n, 3) and optionally `colors`, as in Open3D. Their colors are used unless `color` is given.
+        Meters. Double precision, because survey coordinates are millions of meters from the origin. Duplicate points
+        are allowed. A structured array (n,) has fields x, y, z and optionally colors; an object has `points` (n, 3)
+        and optionally `colors`, as in Open3D. Their colors are used unless `color` is given.
     color : (n, 3) float32 in [0, 1], optional
     labels, instances : (n,) int64, optional
         Class and object number of each point in an annotated scan; 0 is none, and negative numbers become 0.

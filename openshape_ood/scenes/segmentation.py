@@ -159,7 +159,7 @@ def _mean_of_touching(voxels: VoxelEmbeddings, values: np.ndarray) -> np.ndarray
     """Mean of values (v, ...) over each voxel and the voxels that touch it."""
     total, count = values.copy(), np.ones(len(values), dtype=values.dtype)
     for _, rows, others in voxels.touching.pairs:
-        targets = rows.cpu().numpy()  # each voxel occurs at most once
+        targets = rows.cpu().numpy()  # no voxel repeats, so += adds every value
         total[targets] += values[others.cpu().numpy()]
         count[targets] += 1
     return total / count.reshape(-1, *[1] * (values.ndim - 1))

@@ -13,11 +13,11 @@ from openshape_ood.shapes.points import AxisWarning
 
 LOOKED_AT = 50_000  # maximum points that are checked
 LARGE, LARGEST = 100, 1000  # maximum extent in meters: of an indoor place, of any place
-COARSE = 2  # spacing of points, in voxel sides, from which voxels hardly touch
-CELL = 0.1  # meters; deviations of a floor from a plane are smaller
+COARSE = 2  # point spacing in voxel sides; from this value on, voxels hardly touch
+CELL = 0.1  # meters, cell side in `_flat`; deviations of a floor from a plane are smaller
 ROOM = (1.8, 4.5)  # meters, height of a room
-LOW = 0.75  # maximum ratio of a room's height to its longer extent
-CLOSE = 0.9  # further axes are reported if their flat layer has at least this fraction of the largest one
+LOW = 0.75  # maximum ratio of a room's height to its extent along the assumed up axis
+CLOSE = 0.9  # an axis is reported if its flat layer has at least this fraction of the cells of the largest layer
 
 
 class ScanWarning(UserWarning):

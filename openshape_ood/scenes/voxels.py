@@ -57,7 +57,7 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
 
     References
     ----------
-    The grid of github.com/RozDavid/LanguageGroundedSemseg without augmentation, which also keeps the first point of
+    The grid of github.com/RozDavid/LanguageGroundedSemseg, without its augmentation. It also keeps the first point of
     a voxel.
 
     Examples

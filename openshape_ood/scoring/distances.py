@@ -101,7 +101,7 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
 
 
 def warn_of_few(k: int, counts: np.ndarray, then: str) -> None:
-    """Warn if known classes have fewer than k examples. counts (k,): examples per class. then: the consequence."""
+    """Warn if classes have fewer than k examples. counts: examples of each class. then: consequence, as text."""
     few = int((counts < k).sum())
     if few:
         warnings.warn(

@@ -129,7 +129,7 @@ class NeighborScorer:
         k = min(self.k, m - 1)
         distance, index = nearest(self.examples, self.examples, k=k + 1, metric=self.metric)
         itself = index == np.arange(m)[:, None]
-        # an example with more than k duplicates may be missing among its own neighbors. Then the farthest neighbor is
+        # an example with more than k duplicates may be missing among its own neighbors; then the farthest neighbor is
         # removed
         itself[~itself.any(axis=1), -1] = True
         nearest_class = self.labels[index[~itself].reshape(m, k)[:, 0]]
@@ -158,10 +158,11 @@ class NeighborScorer:
 
 @dataclass(frozen=True, eq=False)
 class GaussianScorer:
-    """Squared Mahalanobis distance of unit rows to the nearest class. If relative, the background's is subtracted.
+    """Squared Mahalanobis distance of unit rows to the nearest class; if relative, minus that of the background.
 
     The background is one distribution of all examples. New classes add a mean, and new examples change the mean of
-    their class. Covariance and background do not change. The nearest class is the one with the nearest prototype.
+    their class. Covariance and background do not change. `Judgement.nearest` has the class mean with the largest
+    cosine.
     """
 
     relative: bool
@@ -224,7 +225,7 @@ class GaussianScorer:
 
 
 def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (m, d) in float64 for the prototypes, which are their class means, and the classes (m,)."""
+    """Examples (m, d) in float64, normalized for "cosine", and their classes (m,)."""
     examples, labels = known.labeled_examples()
     return (unit_or_zero(examples) if metric == "cosine" else examples.astype(np.float64)), labels
 

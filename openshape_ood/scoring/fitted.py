@@ -15,7 +15,7 @@ from openshape_ood.checks import array, blocks, check_count, check_rows, check_s
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.distances import ROUNDING, class_means, same_width
 
-# minimum weight of the mean variance; it has an effect only if the shrinkage is nearly zero
+# minimum of the shrinkage, which is the weight of the mean variance
 LEAST_SHRINKAGE = 1e-6
 
 
@@ -43,8 +43,9 @@ class Gaussian:
     def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
         """Fit covariances with the divisor m, shrunk towards their mean variance (Ledoit and Wolf).
 
-        Both covariances get the shrinkage of the common one. With less shrinkage, the background would vary less than
-        the classes in directions without examples, and the relative distance would be inverted there. A class with one
+        The shrinkage is computed for the common covariance and used for both. A smaller one for the background would
+        give it less variance than the classes in directions without variance of the examples. There, the relative
+        distance would fall with the distance to the classes. A class with one
         example has a mean, but is not part of the common covariance. The weight of the mean variance is at least 1e-6.
 
         Parameters
@@ -179,7 +180,7 @@ def background_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Subspace:
-    """Subspace with little variance of the examples.
+    """Subspace for ViM, in which the examples have small components.
 
     Attributes
     ----------
@@ -194,9 +195,9 @@ class Subspace:
 
     @classmethod
     def fit(cls, examples: Any, logits: Any, dim: int) -> Subspace:
-        """Fit the complement of the `dim` directions with the largest sum of squared components.
+        """Fit the complement of the `dim` principal directions, those with the largest sum of squared components.
 
-        Components are measured from the origin 0, because the logits have no bias. alpha is the mean of the largest
+        The mean is not subtracted, because the logits have no bias. alpha is the mean of the largest
         logits, divided by the mean norm of the components in the complement.
 
         Parameters
@@ -235,7 +236,7 @@ class Subspace:
 
 
 def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
-    """α |z_⊥| - ln sum_c exp(l_c), where z_⊥ is the component of z outside the principal directions.
+    """α |z_⊥| - ln sum_c exp(l_c). l_c are the logits, z_⊥ is the component of z outside the principal directions.
 
     Parameters
     ----------

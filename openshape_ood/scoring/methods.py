@@ -129,7 +129,7 @@ METHODS: dict[str, Method] = {
         _by_cosine("margin", "margin_uncertainty", "Scheffer et al., 2001"),
         _by_cosine("neglabel", "neglabel", "arXiv 2403.20078", "negatives"),
         _by_examples("prototype_distance", PrototypeScorer, _SNELL, metric="cosine"),
-        # raw: `nearest` normalizes block by block, which needs no second copy of all examples
+        # raw: `nearest` normalizes in blocks, without a second copy of all examples
         _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", "raw", metric="cosine", k=1),
         _by_examples("knn", NeighborScorer, _SUN, "raw", metric="cosine", k=5),
         _by_examples("mahalanobis", GaussianScorer, _LEE, relative=False),
@@ -251,7 +251,7 @@ def check_known(method: Method, known: KnownClasses) -> None:
             f"{', '.join(name for name, other in METHODS.items() if have[other.needs])}."
         )
     if method.needs == "patches" and known.patches is not None:
-        # joined sets may lack patches of some classes, which would never get votes
+        # after `KnownClasses` were joined, some classes may have no patches; they would never get votes
         lacks = [known.names[i] for i in np.setdiff1d(known.shown, known.patches.labels)]
         if lacks:
             raise InputError(

@@ -42,7 +42,8 @@ class Scorer(Protocol):
 
     The scikit-learn detector uses three optional methods. `left_out(known)` returns the novelty (m,) of the m examples;
     each is scored by a fit without this example. `extended(known)` returns a scorer with more examples of its classes.
-    `beside(known)` returns a scorer of other classes that shares the estimates from all examples, such as a covariance.
+    `beside(known)` returns a scorer for other known classes. It keeps the estimates from the examples of this scorer,
+    such as a covariance.
     """
 
     def judge(self, rows: np.ndarray) -> Judgement: ...
@@ -104,7 +105,7 @@ class VimScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses) -> VimScorer:
-        """Fit with half as many principal directions as dimensions or examples. The paper uses 1,000 for 2,048."""
+        """Fit with min(m, d) / 2 principal directions, for m examples. The paper uses 1,000 for d = 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
         temperature = known.temperature or CLIP_TEMPERATURE
         logits = cosine(examples, targets) / temperature
@@ -147,9 +148,9 @@ class VoteScorer:
 class FusionScorer:
     """Fusion of name and prototype scores of each class. A class with only a name is scored by its name.
 
-    "ranks": mean of the two ranks among the known examples, 0 to 1, minimized over the classes. "p values": -ln P,
-    minimized over the classes, where P is Fisher's combination of the two p-values. `by_name` and `by_prototype` (m,)
-    are the novelties of the known examples for their own class.
+    "ranks": mean of the two ranks among the known examples, 0 to 1. "p values": -ln P, where P is Fisher's combination
+    of the two p-values. The novelty is the minimum over the classes. `by_name` and `by_prototype` (m,) are distances of
+    the known examples from the name and the prototype of their own class.
     """
 
     how: str

@@ -131,7 +131,8 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     """
     others, below = _others(cosines, temperature, "entropy")
     rest = others.sum(axis=1)
-    # relative to the best class: H = ln(1 + rest) - sum_c e^(x_c) x_c / (1 + rest)
+    # x_c = (z·t_c - max) / τ and rest = sum of e^(x_c) without the best class:
+    # H = ln(1 + rest) - sum_c e^(x_c) x_c / (1 + rest)
     return np.log1p(rest) - (others * below).sum(axis=1) / (1 + rest)
 
 
@@ -165,8 +166,8 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0, groups: int = 1) -> np.ndarray:
     """Fraction of the softmax that belongs to negative words. A single class is permitted.
 
-    The words form groups. The fraction of a group G is N / (K + N), with K = sum_c exp(z·t_c / τ) and N the sum of
-    exp(z·n_j / τ) over j in G. The result is the mean over the groups.
+    The words form groups. The fraction of a group is N / (K + N). K is the sum of exp(z·t_c / τ) over the classes. N is
+    the sum of exp(z·n_j / τ) over the words of the group. The result is the mean over the groups.
 
     Parameters
     ----------

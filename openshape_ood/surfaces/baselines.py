@@ -47,8 +47,8 @@ class MeanReconstructor(Reconstructor):
 class PCAReconstructor(MeanReconstructor):
     """Rebuilds a tile from the first principal components of the normal tiles (scikit-learn's `PCA`).
 
-    It is a strong baseline: on generated roads it detects damage better than the networks do. Unseen pixels are
-    replaced by the mean image.
+    It is a strong baseline: on generated roads it detects damage better than the U-Nets do. Unseen pixels get the
+    values of the mean image.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class PCAReconstructor(MeanReconstructor):
         rows = self._rows(tiles, seen)
         with np.errstate(invalid="ignore"):  # the variance of a single tile is undefined and not used
             fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)
-        # unseen pixels are 0 here, so the mean of the rows is 0 up to rounding and need not be stored
+        # rows are differences from the mean image, so their mean is 0 up to rounding and is not stored
         self.axes_ = np.ascontiguousarray(fitted.components_, dtype=np.float32)
 
     def _rows(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:

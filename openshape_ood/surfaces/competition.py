@@ -37,7 +37,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 PAIRS = ("round-robin", "random")
 RATES = ("constant", "cosine")
 CONSTANT = 4.0  # keeps the published discriminator loss positive; it has no gradient
-DIVERGED = 10.0  # above this error a training diverges; relative to the error of an all-zero output
+DIVERGED = 10.0  # a training diverges above this error, relative to the error of an all-zero output
 SMOOTHING = 0.9  # weight of the old value in the moving averages of the ranking
 CUT = 0.5  # fraction of tiles with cutouts
 BOXES, BOX = 2, 6 / 32  # cutouts per tile, and their side relative to the tile's
@@ -75,14 +75,20 @@ class StepLosses:
 
 
 def generator_loss(x: Tensor, y: Tensor, answer: Tensor, weights: Weights, seen: Tensor | None = None) -> Tensor:
-    """Loss w_r mean |x - y| + w_f mean |y - answer|. No gradient flows through the discriminator's answer."""
+    """Loss of a generator: w_r mean |x - y| + w_f mean |y - answer|.
+
+    x: tiles. y: output of the generator. answer: discriminator's reconstruction of y, used without gradient.
+    """
     return weights[0] * distance(x, y, seen) + weights[1] * distance(y, answer.detach(), seen)
 
 
 def discriminator_loss(
     y: Tensor, answer: Tensor, weights: Weights, margin: float | None = None, seen: Tensor | None = None
 ) -> Tensor:
-    """Loss 4 - w_d mean |y - answer|. With a margin: w_d max(0, margin - mean |y - answer|)."""
+    """Loss of a discriminator: 4 - w_d mean |y - answer|. With a margin: w_d max(0, margin - mean |y - answer|).
+
+    y: output of the generator, used without gradient. answer: discriminator's reconstruction of y.
+    """
     error = distance(y.detach(), answer, seen)
     return CONSTANT - weights[2] * error if margin is None else weights[2] * (margin - error).clamp(min=0)
 
@@ -130,7 +136,7 @@ def competition_step(
         units[k](y, *context) for k, y in zip(pair[::-1], stopped, strict=True)
     ]  # j rebuilds the output of i, and i rebuilds the output of j
     generator = tuple(generator_loss(x, y, d, weights, seen) for y, d in zip(outputs, rebuilt, strict=True))
-    # in the order i, j: the output that each unit rebuilt, and its reconstruction
+    # for i and j as discriminators: the output that the unit rebuilt, and its reconstruction
     faced = list(zip(stopped, rebuilt, strict=True))[::-1]
     discriminator = tuple(discriminator_loss(y, d, weights, margin, seen) for y, d in faced)
     discrimination = tuple(
@@ -208,7 +214,7 @@ class Ranking:
 
     @property
     def best(self) -> tuple[int, int]:
-        """Best generator and best discriminator. Without competition, both are the best generator."""
+        """Indices of the best generator and the best discriminator. Without competition, both are equal."""
         generator = int(np.nanargmin(self.reconstruction))
         competed = np.isfinite(self.discrimination).any()
         return generator, int(np.nanargmax(self.discrimination)) if competed else generator
@@ -223,14 +229,14 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
 def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
     """Units with the weights of `state`.
 
-    Raises ValueError as `fill` does, for sizes beyond the memory, and for fewer tensors than units.
+    Raises ValueError for fewer tensors than units, for sizes too large for a tensor, and as `fill` does.
     """
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
     try:
         with torch.device("meta"):
             units = nn.ModuleList(make() for _ in range(count))
-    except RuntimeError as error:  # beyond the largest allocation
+    except RuntimeError as error:  # sizes too large for a tensor
         raise ValueError(f"there is no network of such sizes: {error}") from error
     fill(units, state)
     return units
@@ -261,10 +267,10 @@ def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]
 
 
 def drawn_boxes(shape: Sequence[int], rng: np.random.Generator) -> list[Box]:
-    """Random cutouts for about half of the tiles of a batch (b, c, h, w), each with one random value per channel.
+    """Random cutouts for about half of the tiles of a batch (b, c, h, w). A cutout has one random value per channel.
 
-    The other half stays whole, because the outputs of units have no cutouts. Otherwise a unit could recognize the
-    outputs of other units by their lack of cutouts, and would rebuild whole tiles badly, too.
+    The other tiles stay whole. Otherwise a unit could recognize outputs of other units by their lack of cutouts, and
+    would learn to rebuild whole tiles badly, too.
     """
     b, c, *whole = shape
     sides = [max(1, round(BOX * side)) for side in whole]
@@ -372,7 +378,7 @@ def train(
             try:
                 _check_converges(history[-1], limit, recipe)
             except InputError:
-                keeper.forget()  # so that the next call can use other settings
+                keeper.forget()  # a state file would force the next call to use the same settings
                 raise
             keeper.keep(units, optimizer, history, ranking, last=step + 1 == recipe.steps)
             if report:

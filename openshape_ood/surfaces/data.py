@@ -26,12 +26,12 @@ from openshape_ood.surfaces.views import MARGIN, RANGES, ViewRasterizer
 IMAGE, TILE = 128, 32  # default side of a tile: pixels of an image, cells of a sheet
 RATIO = 0.02  # tolerated difference of image proportions
 FLAT = 0.95  # minimum fraction of a sheet's points near its plane
-ABOUT = 0.05  # maximum distance of points near a plane, relative to the length of the cloud
-NEAREST = 13  # the 13th neighbor is as far away as the side of a square with 4 points: a circle has pi * 4 points
+ABOUT = 0.05  # maximum distance of points near a plane, relative to the diagonal of the cloud's bounding box
+NEAREST = 13  # a circle with the radius r has 13 points if a square with the side r has 4: its area is pi times larger
 COARSE = 0.5  # meters, maximum side of an automatic cell
 HEIGHT, REACH = 2.5, 12.5  # `height` and `reach` of an automatic rasterizer in cells: 0.1 and 0.5 m for cells of 4 cm
 VIEW = (32, 128)  # minimum and maximum cells along an automatic view
-SEEN = 1.5  # cells of views are larger by this factor, because a view sees only one side of thin parts
+SEEN = 1.5  # side of a view's cell relative to a sheet's; larger, because a view shows only one side of thin parts
 TIMES = 3.0  # a cloud that is larger or smaller than the good objects by this factor is probably in another unit
 BOX = (0.02, 0.98)  # quantiles of the coordinates; the center of a cloud is the middle between them
 VIEW_RADIUS = 1.05  # radius of a view, relative to the radius of the largest good object
@@ -189,7 +189,7 @@ class Sheets:
         return Cut(Tiles(raster.tiles, raster.mask, raster.grid), _points(cloud), raster.to_points, "z")
 
     def tiles(self, source: Source) -> Tiles:
-        """Tiles only; a large file is read in blocks."""
+        """Tiles of a cloud, without its points. A large file is read in blocks."""
         if not source.is_large:
             return self.cut(source).only
         held: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
@@ -202,7 +202,7 @@ class Sheets:
 
 @dataclass(frozen=True)
 class Objects:
-    """Clouds of objects in one pose and unit, as views of depth and normals. `radius` is the radius of every view.
+    """Clouds of objects in the same pose and unit, as views of depth and normals. `radius` is the radius of a view.
 
     The novelty of a point is averaged over 3 x 3 cells, then over the views that show the point. This lowers the
     novelty of edges: an edge in one view is often no edge in another.
@@ -242,9 +242,10 @@ class Objects:
 
 @dataclass(frozen=True)
 class Points:
-    """Clouds of objects in one pose and unit, compared by points: each point is a tile of its three coordinates.
+    """Clouds of objects in the same pose and unit, compared by points: each point is a tile of its three coordinates.
 
-    Coordinates are relative to the center of the cloud, divided by `TIMES * radius`, and thus in [-1, 1].
+    `radius` is 1.05 times the radius of the largest good object. Coordinates are relative to the center of the cloud
+    and divided by `TIMES * radius`, so they are in [-1, 1].
     """
 
     radius: float
@@ -294,11 +295,12 @@ def kind_of_clouds(
 ) -> Sheets | Objects | Points:
     """Choose the kind of clouds (sheets, or objects as views or points), and a rasterizer unless one is given.
 
-    A cloud is a sheet if 95 % of its points lie near one plane, within a twentieth of its length.
+    A cloud is a sheet if 95 % of its points are near one plane. Near means within a twentieth of the diagonal of the
+    cloud's bounding box. Without `shape`, all clouds are objects if any of them is no sheet.
 
-    - Sheets: a cell holds about 4 points, so its side is the median distance to the 13th neighbor. Heights are clipped
-      at 2.5 cells. Points farther than 12.5 cells from the plane are ignored. Channels are height, slope, and
-      intensity if all clouds have it.
+    - Sheets: the side of a cell is `spacing`, so that it holds about 4 points. Heights are clipped at 2.5 cells.
+      Points farther than 12.5 cells from the plane are ignored. Channels are height, slope, and intensity if all clouds
+      have it.
     - Objects: the side of a view's cell is 1.5 times the side of a sheet's cell. A view has 32 to 128 cells, rounded
       down to a multiple of `granule` (at least 16).
 
@@ -353,7 +355,7 @@ def kind_of_clouds(
 
 
 def refuse(why: str, instead: str = "", **settings: Any) -> None:
-    """Raise `InputError` if a setting is given, because none of them has an effect here.
+    """Raise `InputError` if any of the settings is given (not None), because the settings have no effect.
 
     why: reason for the message. instead: alternative for the message, such as ", or give shape='sheets'".
     """

@@ -59,7 +59,8 @@ def defects_of(scored: NoveltyMap, least: int) -> list[Defect]:
     regions = scored.regions(least)
     if not regions:
         return []
-    area, places = spacing(scored.points) ** 2 / 4, scored.elements.places  # the square of the spacing holds 4 points
+    area = spacing(scored.points) ** 2 / 4  # a square with the side `spacing` holds 4 points
+    places = scored.elements.places
     made = []
     for one in regions:
         low, high = places[one.indices].min(axis=0), places[one.indices].max(axis=0)

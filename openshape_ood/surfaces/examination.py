@@ -25,8 +25,8 @@ class Examination:
     classes : NoveltyResult
         Class and novelty.
     surface : SurfaceResult
-        Damage. If nearly the whole surface differs, the shape is another kind of object: `surface.map.tells` is False,
-        and the map does not locate damage.
+        Damage. If nearly the whole surface differs from the good objects, the shape is probably another kind of object.
+        Then `surface.map.tells` is False, and the map does not locate damage.
     """
 
     classes: NoveltyResult

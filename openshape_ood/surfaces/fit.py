@@ -18,11 +18,11 @@ from openshape_ood.surfaces.data import TIMES, Kind, Sheets
 from openshape_ood.surfaces.inputs import Source
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training, checked_tiles, drawn_places, held_out
 
-LARGEST = 2 << 30  # bytes of training tiles
+LARGEST = 2 << 30  # maximum bytes of training tiles
 STRIPS = 10  # strips of a single sheet, for cross-validation
 PARTS = 4  # random parts of a single object
 WORST = 0.01  # fraction of most novel points; their mean is the novelty of an object
-POINTS = 0.01 / TIMES  # a hundredth of the good objects' radius, in the scaled coordinates of `data.Points`
+POINTS = 0.01 / TIMES  # divisor of maps by points: a hundredth of `radius`, in the coordinates of `data.Points`
 STATE = "training-{}.safetensors"
 LEAST = 1e-3  # minimum usual novelty, so that identical objects cause no division by 0
 
@@ -44,7 +44,7 @@ class Good:
     sources : sequence of Source
         Image or cloud of each owner; empty if all owners are parts of one image or cloud.
     every : ndarray (t',) or None
-        Owner of each tile before tiles without seen pixels were dropped; -1 - owner for a dropped tile.
+        Owner of each original tile. Tiles without seen pixels were dropped; for these tiles: -1 - owner.
     """
 
     tiles: np.ndarray
@@ -126,7 +126,8 @@ def fitted(
     folder : Path, optional
         Folder for the states of trainings, see `state_files`.
     marked : callable, optional
-        Function from the held-out maps (t, h, w) of each item and a threshold over all places to the threshold of maps.
+        Function that returns the threshold of maps. Its arguments are the held-out maps (t, h, w) of each item, and
+        the threshold without a guarantee.
     """
     from tqdm import tqdm
 
@@ -174,7 +175,7 @@ def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: 
 
 
 def _summary(data: Kind, source: Source, maps: np.ndarray, min_size: float) -> tuple[LossCurve, float]:
-    """Loss curve, and novelty of the highest region, of one good image or cloud, over all its pixels or points."""
+    """Loss curve of one good image or cloud, and novelty of its highest region. All pixels or points are used."""
     cut = data.cut(source)
     return summary(cut.elements, cut.spread(maps), min_size)
 
@@ -212,9 +213,9 @@ def _of_points(maps: np.ndarray, good: Good) -> np.ndarray:
 
 
 def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray, Maps]:
-    """Usual novelty (v, h, w), see `_scaled`, and three results in units of it.
+    """Usual novelty (v, h, w) of each pixel, see `_scaled`, and three results divided by this novelty.
 
-    These are the novelty of each object, the novelties of all sampled points, and the maps of each object by its index.
+    The results are the novelty of each object, the novelties of all sampled points, and each object's maps by index.
     """
     views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))

@@ -128,7 +128,7 @@ class PatchMemory(Reconstructor):
             )
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
         if not state[GIVEN]:
-            with torch.device("meta"):  # checked without memory first, because a file may declare a huge network
+            with torch.device("meta"):  # checked before memory is allocated, because a file may declare a huge network
                 fill(self._network(False, 0), tensors)
         network = self._network(False, 0)
         fill(network, tensors)
@@ -157,7 +157,7 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if not pretrained:
                 raise InputError(
-                    f"timm cannot build {name!r}: {reason:.200}. Expected settings that it takes. Change the settings"
+                    f"timm cannot build {name!r}: {reason:.200}. Expected settings of this network. Change the settings"
                 ) from error
             raise CheckpointError(
                 f"the weights of {name!r} cannot be loaded: {reason:.200}. Expected a network connection for the first "

@@ -120,7 +120,7 @@ class SurfaceModel:
 
     Attributes
     ----------
-    data : Images, Pairs, Sheets or Objects
+    data : Images, Pairs, Sheets, Objects or Points
         Kind of the data and its conversion to tiles, see `surfaces.data`.
     reconstructor : Reconstructor
         Fitted reconstructor. Its thresholds are not used.
@@ -175,7 +175,8 @@ class SurfaceModel:
             `height` and `intensity`, is a set of pairs: images of two channels. All data must be of one kind.
         reconstructor : str or Reconstructor, optional
             Name ("height", "nearest", "mean", "pca", "patches", "unet", "crn", "memory"), or an unfitted object.
-            Default: "patches" for images and pairs, "height" for sheets, "nearest" for objects.
+            Default: "patches" for images and pairs, "height" for sheets, "nearest" for objects. "pca" for sheets whose
+            first channel is not "height", and for objects with a given rasterizer.
         rasterizer : Rasterizer or ViewRasterizer, optional
             For sheets or objects. Default: as `data.kind_of_clouds` chooses.
         shape : {"sheets", "objects"}, optional
@@ -190,8 +191,9 @@ class SurfaceModel:
             Range of the pixel values, if the pixel type does not define it. If only one image of a pair has floats, the
             range is for this image.
         folds : int, optional
-            Rounds of cross-validation. Each round holds out one part of the good data for the thresholds. With 1, a
-            tenth is held out, and the model is not fitted on it. Default: 5, or 1 for reconstructors trained in steps.
+            Rounds of cross-validation. Each round holds out one part of the good data for the thresholds. With 1, at
+            least a tenth is held out, and the model is not fitted on it. Default: 5, or 1 for reconstructors with the
+            parameter `steps`, such as "crn".
             A single sheet is split into strips, a single object into four random parts.
         false_points, false_regions : float, optional
             Guarantee for the threshold of maps. false_points: on average at most this fraction of a good surface is
@@ -284,13 +286,16 @@ class SurfaceModel:
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
         """Score a file of a sheet of any size in blocks, and write a .ply copy with the novelty of each point.
 
-        The map of the result has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`.
+        The map of the result has at most 100,000 of the points. Arguments and errors as in `streaming.score_file`, but
+        `out` must be a .ply file.
         """
         if not isinstance(self.data, Sheets):
             raise InputError(
                 f"a model of {self.data.kind} cannot read files in blocks. Expected a model of sheets. Call score "
                 "instead"
             )
+        if given_path(out, "out").suffix.lower() != ".ply":
+            raise InputError(f"out is {os.fspath(out)}. Expected a .ply file. Change the suffix")
         source, worst = self._source(path), [-np.inf]
 
         def score(raster: Raster) -> np.ndarray:

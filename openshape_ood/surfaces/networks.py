@@ -67,7 +67,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     initialization : {"fan_in", "fan_out"}
         Scale of the initial weights. "fan_out" is published; it saturates half of the outputs at the start.
     dropout : bool
-        Use dropout in the levels of full width.
+        Use dropout in the levels with 8 * `width` channels on both sides, except the innermost. None with depth 5.
     weights : (float, float, float)
         Weights of reconstruction, feedback and discrimination in the losses, see `competition.competition_step`.
     margin : float or None
@@ -96,7 +96,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     units_ : torch.nn.ModuleList
         In evaluation mode; scoring does not change them.
     best_ : (int, int)
-        Best generator and best discriminator among the trained units.
+        Indices of the best generator and the best discriminator among the trained units.
 
     References
     ----------
@@ -177,7 +177,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
         self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
 
     def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:
-        """Use units that were trained elsewhere. `trained` and `best` are indices of units; others raise ValueError."""
+        """Use units trained elsewhere. `trained` and `best` are indices. Raises ValueError for invalid ones."""
         if len(best) != 2 or not trained or not {*trained, *best} <= set(range(len(units))):
             raise ValueError(f"units {trained}, best {best}, of {len(units)}")
         self.units_ = _placed(units, find_device(self.device)).eval().requires_grad_(False)

@@ -15,8 +15,8 @@ from openshape_ood.errors import InputError
 from openshape_ood.surfaces.reconstructor import Reconstructor, Training
 
 LEARNED = 20_000  # maximum training patches of each size
-USUAL = 0.5  # weight of a pixel's mean residual in its usual residual; the mean over all pixels has weight 1 - USUAL
-LEAST = 1e-4  # minimum usual residual, for identical images
+USUAL = 0.5  # weight of the pixel's own mean in its usual residual; the mean of all pixels has the rest of the weight
+LEAST = 1e-4  # added to usual residuals, so that identical images cause no division by 0
 
 
 @dataclass(eq=False, repr=False)
@@ -26,7 +26,8 @@ class PatchPCA(Reconstructor):
     Unlike `PCAReconstructor` it needs no alignment, so it suits textures such as brushed metal, cloth or wood.
 
     The residual of a pixel is the root mean square residual of the patch around it. It is divided by the usual residual
-    of good images at this pixel. The novelty is the mean over the sizes.
+    at this pixel: the average of two means of good images, at this pixel and at all pixels. The novelty is the mean
+    over the sizes.
 
     Parameters
     ----------

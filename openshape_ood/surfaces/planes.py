@@ -33,7 +33,7 @@ class Frame:
 
 
 def sample_step(count: int) -> int:
-    """Smallest power of two, such that every step-th of `count` points is a sample of at most `SAMPLE` points."""
+    """Step between sampled points: the smallest power of two with `count` / step at most `SAMPLE`."""
     step = 1
     while count > SAMPLE * step:
         step *= 2
@@ -109,9 +109,9 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
 
 
 def _positive(direction: np.ndarray, first: bool = False) -> np.ndarray:
-    """The direction (3,) or its opposite, such that the last of its large coordinates is positive.
+    """The direction (3,) or its opposite, so that z is positive. If |z| is at most 0.1, y is used; then x.
 
-    first: the first of its large coordinates instead.
+    first: in the order x, y, z.
     """
     order = (0, 1, 2) if first else (2, 1, 0)
     axis = next((i for i in order if abs(direction[i]) > 0.1), order[-1])

@@ -30,8 +30,8 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     """Read the reconstructor of a published checkpoint.
 
     It scores in evaluation mode, so tiles are independent. The published code scores in training mode, so its results
-    vary. `residual` is "chain", as in published inference; use "answer" for published validation. Maps have the raw
-    scale, which is twice the scale of the published images. There are no thresholds: call `calibrate`.
+    vary. `residual` is "chain", as in published inference; use "answer" for published validation. Maps are twice as
+    large as the values of the published images. There are no thresholds: call `calibrate`.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ COVERAGE = 0.05  # minimum fraction of a tile's cells with points
 SPARSE = 0.02  # minimum points per cell; with fewer, a raster is mostly holes
 MOST_CELLS = 4096  # maximum cells along a tile
 MOST_OVERLAP = 0.9
-FARTHEST = 2**30  # maximum squares from the center of a sheet
+FARTHEST = 2**30  # maximum distance of a point from the origin of the sheet, in `squares`
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Rasterizer:
 
     @property
     def step(self) -> int:
-        """Cells between the starts of two tiles."""
+        """Cells between the starts of two adjacent tiles."""
         return max(1, round(self.tile * (1 - self.overlap)))
 
     @property
@@ -199,7 +199,7 @@ class Rasterizer:
     ) -> Raster:
         """Tiles of points (n, 3) in the sheet's frame. values: scaled point values for each channel.
 
-        core: squares (s, 2); only tiles that touch one of them are made. Default: all tiles.
+        core: indices (s, 2) as from `squares`; only tiles that touch one of these squares are made. Default: all tiles.
         """
         key = keys_of(self.squares(inside))
         order = np.argsort(key, kind="stable")

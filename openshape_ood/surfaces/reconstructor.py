@@ -60,16 +60,16 @@ class Reconstructor(BaseEstimator, ABC):
         Score of a tile from its map. "max": the largest mean over 3 x 3 pixels. "mean": the mean over all pixels, which
         hides small defects.
     coverage, pixel_coverage : float
-        Fraction of normal tiles, and fraction of their pixels, that are below the thresholds.
+        Fraction of normal tiles below `threshold_`, and fraction of their pixels below `pixel_threshold_`.
 
     Attributes
     ----------
     shape_ : tuple of int
         Shape (c, h, w) of the training tiles.
     threshold_, pixel_threshold_ : Threshold
-        For `score` and for `novelty`, from n held-out normal tiles, a tenth of all. None before `fit` or `calibrate`.
-        A coverage of 0.95 needs n = 19. With fewer tiles, the threshold is their largest novelty, and its coverage is
-        n / (n + 1).
+        Thresholds of `score` and of `novelty`, from n held-out normal tiles: at least a tenth of all. None before `fit`
+        or `calibrate`. A coverage of 0.95 needs n = 19, or 19 groups. With fewer tiles, the threshold is their largest
+        novelty, and its coverage is n / (n + 1).
     baseline_ : float
         Median novelty of held-out pixels.
     history_ : list of dict
@@ -350,10 +350,10 @@ def drawn_places(places: np.ndarray, seed: int) -> np.ndarray:
 
 
 def held_out(groups: np.ndarray, seed: int) -> np.ndarray:
-    """Mask (t,) of held-out rows: whole random groups, up to a tenth of the rows, never all groups."""
+    """Mask (t,) of held-out rows: whole random groups, at least a tenth of the rows, never all groups."""
     names, index = np.unique(groups, return_inverse=True)
     sizes = np.bincount(index)
-    order = np.random.default_rng([seed, 3]).permutation(len(names))  # [seed, 0] would give the same stream as seed
+    order = np.random.default_rng([seed, 3]).permutation(len(names))  # a stream of its own; [seed, 0] would equal seed
     enough = int(np.searchsorted(np.cumsum(sizes[order]), HELD_OUT * len(groups) - 1e-9)) + 1
     return np.isin(index, order[: min(enough, len(names) - 1)])
 

@@ -1,4 +1,4 @@
-"""Simple baselines for every reconstructor: height, and distance to the nearest good point."""
+"""Simple baselines: difference of height, and distance to the nearest good point."""
 
 from __future__ import annotations
 

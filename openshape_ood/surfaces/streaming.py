@@ -70,7 +70,7 @@ class _Survey:
     white : float
         Color value of white: 1, 255 or 65535.
     side : int
-        Squares along a block.
+        Side of a block in squares, see `Rasterizer.squares`.
     """
 
     path: str | os.PathLike[str]
@@ -90,7 +90,7 @@ class _Survey:
         return np.dtype([("row", "i8"), ("inside", "f8", (3,)), *values])
 
     def blocks(self, squares: np.ndarray) -> np.ndarray:
-        """Block (n, 2) of each square (n, 2). No block border is in the middle of the sheet, where a road is."""
+        """Block (n, 2) of each square (n, 2). A block is centered on the sheet, so no border divides a road there."""
         return (squares + self.side // 2) // self.side
 
 
@@ -248,8 +248,8 @@ def sampled(
 ) -> tuple[np.ndarray, int, int, Collection[str]]:
     """Sample of a cloud that is read in pieces.
 
-    Returns k columns (k, s) of every step-th point, the step, the number of points, and the names of all columns in the
-    cloud. A missing column is replaced by x.
+    Returns the columns `names` (k, s) of every step-th point, the step, the number of points, and the names of all
+    columns in the cloud. A column that the cloud lacks has the values of x.
     """
     sample, step, count, there = np.empty((len(names), 0)), 1, 0, set[str]()
     for piece in pieces:

@@ -15,7 +15,7 @@ STEEP = 0.5  # minimum cosine between a tile's plane and the sheet, 60 degrees: 
 NEAR = 0.5  # minimum fraction of points whose distance to the tile's plane is at most `height`
 COARSE = 4  # side of the coarse cells for the median of heights, in cells
 QUANTILES = (0.05, 0.95)  # quantiles of log intensity that become -0.5 and 0.5
-KNOTS = 4  # number of medians along the length of a window
+KNOTS = 4  # side of a window, divided by the step between windows
 
 
 def place(
@@ -89,8 +89,8 @@ def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Median height (h, h) around each cell, over windows of half the tile's side.
 
-    Heights are first averaged over 4 × 4 cells, without empty cells. Medians are computed at some windows and
-    interpolated linearly between the centers of the windows.
+    Heights are first averaged over 4 × 4 cells, without empty cells. Windows are shifted in steps of a quarter of their
+    side. Medians are interpolated linearly between the centers of the windows.
     """
     size = len(height)
     parts = size // COARSE

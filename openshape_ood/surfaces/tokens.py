@@ -44,7 +44,7 @@ class Tokens(Reconstructor):
     pooling : {"top", "max", "mean"}
         Score of a shape: mean of its most novel twentieth (at least one token), maximum, or mean of all tokens.
     coverage, pixel_coverage : float
-        Fraction of normal shapes, and fraction of their tokens, that are below the thresholds.
+        Fraction of normal shapes below `threshold_`, and fraction of their tokens below `pixel_threshold_`.
     """
 
     poolings = ("top", "max", "mean")

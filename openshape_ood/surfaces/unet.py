@@ -26,7 +26,8 @@ class UNetSizes:
     """Settings of a U-Net.
 
     channels: of input and output. width: channels of the outermost level. depth: number of levels. variant: "improved"
-    upsamples by repetition, "plain" by transposed convolutions. dropout: in the levels of full width.
+    upsamples by repetition, "plain" by transposed convolutions. dropout: in the levels with 8 * width
+    channels on both sides, except the innermost level.
     """
 
     channels: int = 3
@@ -57,9 +58,9 @@ class UNetSizes:
 
 
 def depth_of(height: int, width: int) -> int:
-    """Number of levels for a tile size: floor(log2(side)), 5 to 8, as published.
+    """Number of levels for a tile size: floor(log2(shorter side)), limited to 5 to 8, as published.
 
-    Fewer levels if the size is no multiple of 2^levels.
+    Fewer levels, but at least 5, if a side is no multiple of 2^levels.
 
     >>> depth_of(128, 128), depth_of(32, 64), depth_of(1024, 1024), depth_of(96, 96)
     (7, 5, 8, 5)
@@ -128,7 +129,7 @@ class _Level(nn.Module):
         else:
             layers = [nn.LeakyReLU(LEAK), down, *([] if innermost else _norm(sizes, inner)), *below]
             layers += [nn.ReLU(), *up, *_norm(sizes, outer)]
-            # levels of full width: between the innermost level and the levels whose width doubles
+            # levels with 8 * width channels on both sides, except the innermost level
             layers += [nn.Dropout(0.5)] * (sizes.dropout and not innermost and outer == inner)
         self.model = nn.Sequential(*layers)
 

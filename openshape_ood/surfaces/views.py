@@ -64,8 +64,8 @@ class ViewRasterizer:
         Returns
         -------
         Raster
-            Channels: depth in radii, where 1 is nearest to the viewer, and the components of the normal along rows and
-            columns. The score of a point is its largest score in the views that show it.
+            Channels: depth in radii, where 1 is nearest to the viewer, and the components of the normal to the right
+            and downwards. The score of a point is its largest score in the views that show it.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from openshape_ood.synthetic import categories, sample, scan, synonyms
 SCANS = 50  # per class: enough for a coverage of 95 % with one class
 POINTS = 2048
 SEVERITY = 0.8  # as in the generated benchmarks
-FIRST_SEED = 7_600_000  # larger than all seeds of the benchmarks, smaller than the seeds of tiny's training shapes
+FIRST_SEED = 7_600_000  # larger than all seeds of the benchmarks, smaller than those of the training shapes of `tiny`
 
 
 def resolve(name: str) -> str | None:

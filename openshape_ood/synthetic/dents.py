@@ -16,9 +16,9 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_oriented
 
-TRIED = 200  # candidate positions; the unoccluded one with the most points of its face around it is used
+TRIED = 200  # candidate positions of a dent, see `_place`
 FACING = 0.9  # minimum cosine between normals of one face
-BEHIND = 0.2  # maximum distance of a point from the plane of its face, relative to the radius
+BEHIND = 0.2  # maximum distance of a point from the plane of its face, relative to the radius of the dent
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,8 @@ def _place(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Center (3,) of the dent, and outward direction (3,).
 
-    The center is unoccluded. It is the candidate with the most points of its face around it.
+    The center is the unoccluded candidate with the most points of its face around it. If all candidates are occluded,
+    it is the best of all.
     """
     from scipy.spatial import KDTree
 

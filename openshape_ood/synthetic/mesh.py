@@ -181,7 +181,7 @@ def tube(path: Sequence[Sequence[float]] | np.ndarray, radius: float | Sequence[
     r = np.broadcast_to(np.asarray(radius, dtype=np.float64), (len(p),))
     direction = np.gradient(p, axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-12
-    # one helper axis for the whole path keeps the rings from twisting; the least parallel axis is used
+    # one helper axis for the whole path, the least parallel to it, keeps the rings from twisting
     helper = np.eye(3)[np.argmin(np.abs(direction).sum(axis=0))]
     side = np.cross(direction, helper)
     side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-12

@@ -288,7 +288,8 @@ def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.rand
     if missing >= 0:
         again = rng.randint(len(candidates), size=missing) if missing else np.empty(0, dtype=np.intp)
         return np.concatenate([candidates, candidates[again]])
-    # weighted draw without replacement: the candidates with the smallest exponential times
+    # weighted draw without replacement: an exponential time for each candidate, at a rate equal to its weight; the
+    # candidates with the smallest times are drawn
     times = rng.exponential(size=len(candidates)) / weight[candidates]
     return candidates[
         np.sort(np.argpartition(times, count)[:count])

@@ -184,7 +184,7 @@ class Affinities:
         return records
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .npz file, whole or not at all. Raises `InputError` for another suffix, `FileError`."""
+        """Write an .npz file atomically. Raises `InputError` for another suffix, `FileError`."""
         given = given_path(path, "path")
         if given.suffix.lower() != ".npz":
             raise InputError(f"path is {given}. Expected an .npz file. Change the suffix")

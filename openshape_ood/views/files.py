@@ -31,7 +31,7 @@ MAX_SIDE = 8192  # pixels, maximum side of the image size that a file states
 MAX_TEXT, MAX_TEXTS = 1000, 500  # maximum characters of a name in a file, maximum number of names or questions
 OFF = 0.2  # maximum offset of a principal point from the image center, relative to half the side
 RAISED = 0.02  # meters; a floor within this distance of z = 0 is not moved
-OVER = 0.5  # an image is upside down if its down axis (the camera's y) has a larger z component in the world
+OVER = 0.5  # minimum z component, in the world, of the camera's y axis in an image that is upside down
 
 
 def load_view(
@@ -305,7 +305,7 @@ def _image(path: Path, mode: str | None, other: Path) -> np.ndarray:
 
 
 def _check_memory(given: int, shape: Sequence[int], each: int, held: int) -> None:
-    """Raise an error if a file of `held` bytes needs far more memory. given: bytes of its arrays; each: per pixel."""
+    """Raise an error if a file of `held` bytes needs far more memory: `given` bytes, and `each` bytes per pixel."""
     sides = " x ".join(map(str, shape[::-1]))
     require_memory(given + each * math.prod(shape), held, f"a view of {sides} pixels", whole=True)
 

@@ -101,8 +101,8 @@ def signed_distance(
 ) -> np.ndarray:
     """Signed distance (n,) float64 of world points (n, 3) to the surface of a depth image (h, w), along the depth axis.
 
-    The unit is five voxels. Positive: in front of the surface, seen empty, clipped to 1. Negative: behind it. -1: far
-    behind it, or unknown.
+    The unit is 5 * `voxel` meters. Positive: in front of the surface, seen empty, clipped to 1. Negative: behind it.
+    -1: far behind it, or unknown.
     """
     pixels, z = project(points, intrinsics, pose)
     with np.errstate(invalid="ignore"):
@@ -139,7 +139,8 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
 def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
     """Height of the lowest large horizontal surface of points (n, 3) with unit normals (n, 3); None without one.
 
-    Horizontal: inclined by at most 18 degrees. Large: a tenth of all points in a layer of 6 cm.
+    Horizontal: inclined by at most 18 degrees. Large: a layer of 6 cm has at least a tenth of all
+    points, and half as many as the fullest layer.
     """
     heights = points[np.abs(normals[:, 2]) > 0.95, 2]
     if not len(heights):
@@ -161,7 +162,7 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
     if held.max() < 0.1 * len(points):
         return None
     first = places[held >= max(0.1 * len(points), 0.5 * held.max())][0]
-    # the fullest of four layers, because a slightly inclined floor fills several
+    # of this layer and the next three, the fullest: a slightly inclined floor fills several layers
     peak = first + int(thick(first + np.arange(4)).argmax())
     inside = np.abs(heights - (start + (peak + 0.5) * layer)) <= 1.5 * layer
     return float(np.median(heights[inside])) if inside.any() else None

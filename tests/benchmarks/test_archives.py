@@ -32,7 +32,7 @@ def test_table_names_the_four_archives_of_the_release() -> None:
         ),
         (
             "[a]\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''\nsize = '7 GB'",
-            "7 GB.*expected a whole number",
+            "7 GB.*Expected a whole number",
         ),
         ("[a]\naddress = 'https://x.org/a'\nfolder = '../a'\nneeded_by = ''", "cannot name"),
         ("['/a']\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''", "cannot name"),

@@ -243,6 +243,7 @@ def test_dents_are_found(tmp_path: Path) -> None:
     assert (nearest["by"], views["by"]) == ("nearest good point", "PCA of views")
     assert views["place AUROC"] > 0.9 and nearest["place AUROC"] > 0.8  # the views find the place better
     assert nearest["whole AUROC"] == 1 and nearest["dented, damaged"] == "2 of 2"
+    assert path.with_suffix(".png").is_file()
 
 
 def test_without_data_textures_are_generated(tmp_path: Path) -> None:

@@ -120,8 +120,8 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
             "--steps was given with --reconstructor mean. Expected the reconstructor unet or crn",
         ),
         (["unet", "--weights", "1", "0", "0"], "--weights was given with --reconstructor unet. Expected"),
-        (["crn", "--depth", "4"], "depth is 4; expected"),
-        (["crn", "--rate", "0"], "rate is 0.0; expected"),
+        (["crn", "--depth", "4"], "depth is 4. Expected"),
+        (["crn", "--rate", "0"], "rate is 0.0. Expected"),
     ):
         assert told in said("fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", *words)
     none = said("fit", of_images / "good", "--out", tmp_path / "m", "--units", "2")
@@ -172,7 +172,7 @@ def test_plain_images_of_bad_ones_are_not_learned(tmp_path):
     done = run("surface", "fit", tmp_path / "panoramas", *words)
     assert done.exit_code == 0, done.output
     assert "ignored 2 images in bad_ones" in " ".join(done.stderr.split())
-    assert "of good ones like the 3 used for calibration" in " ".join(done.stdout.split())
+    assert "of good samples like the 3 used for calibration" in " ".join(done.stdout.split())
     words[1] = tmp_path / "other"
     alone = run("surface", "fit", tmp_path / "panoramas" / "bad_ones", *words)
     assert alone.exit_code == 0 and "ignored" not in alone.stderr, alone.output

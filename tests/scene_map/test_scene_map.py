@@ -113,7 +113,7 @@ def test_questions_ask_once_a_group_the_larger_first() -> None:
     "call, error, words",
     [
         (lambda m: m.add("room.ply"), InputError, "Expected a View, a Scene"),
-        (lambda m: m.add(np.ones(7)), CloudError, "expected"),
+        (lambda m: m.add(np.ones(7)), CloudError, "Expected"),
         (lambda m: m.add(made_map()), InputError, "Two maps cannot be merged"),
         (lambda m: m.add(np.full((200, 3), np.nan)), CloudError, "not finite"),
         (lambda m: m.add(block(POLE), pose=2 * np.eye(4)), InputError, "as its last row"),

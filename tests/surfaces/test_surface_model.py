@@ -249,6 +249,8 @@ def test_a_large_file_is_scored_in_blocks_with_the_same_numbers(of_sheets, tmp_p
     found = of_sheets.score_file(path, tmp_path / "out.ply", block_points=2000)
     assert found.novelty == pytest.approx(whole.novelty, rel=1e-5)
     np.testing.assert_allclose(found.map.novelty, whole.map.novelty, rtol=1e-5)
+    with pytest.raises(InputError, match=r"Expected a \.ply file"):
+        of_sheets.score_file(path, tmp_path / "out.las")
     (source,) = list_sources(path)
     first = of_sheets.data.tiles(source)
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)

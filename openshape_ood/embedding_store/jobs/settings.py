@@ -34,7 +34,7 @@ Step = Callable[[int, int], None]  # number of finished shapes, process id
 
 @dataclass(frozen=True, slots=True)  # slots, because there may be millions of items
 class Item:
-    """Shape file: id of its row, path, and up axis if known for this file. The run sets `stamp`."""
+    """Shape file: id of its row, path, and up axis if known. The run sets `stamp`, see `Rows.stamps`."""
 
     id: str
     path: str
@@ -177,7 +177,6 @@ class Settings:
     def load(self) -> ShapeEncoder:
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-        # the default precision is not passed
         more: dict[str, Any] = {} if self.precision == "float32" else {"precision": self.precision}
         return ShapeEncoder.from_pretrained(self.model, checkpoint=self.checkpoint, device=self.device, **more)
 

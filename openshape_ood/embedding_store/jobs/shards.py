@@ -157,7 +157,7 @@ def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Set
             try:
                 to.add(some, encoder.encode([one.shape for one in some], up=[one.up for one in some], **how))
             except (CloudError, ShapeFileError, WeightsError) as error:
-                # rare: resampling left out the few distinct points of a cloud, or the file changed
+                # rare: a cloud has so few distinct points that resampling drew only equal ones, or the file changed
                 if len(some) == 1:
                     to.fail(some[0].item, str(error), some[0].up)
                 else:

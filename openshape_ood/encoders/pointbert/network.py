@@ -31,7 +31,7 @@ IMAGE_SHARE = 0.5  # weight of the image branch of TAMM, as published for all da
 
 
 class SetAbstraction(nn.Module):
-    """Features of point groups: a small MLP, then the maximum over the members, as published and trained."""
+    """Features of patches: a small MLP, then the maximum over the points. The layers are the published ones."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
@@ -60,10 +60,9 @@ def _layer(x: Tensor, conv: Any, norm: Any) -> Tensor:
 class FoldedAbstraction(nn.Module):
     """Set abstraction for inference. Batch-norm is folded into the matrices, and the first layer is split.
 
-    The input of the first layer for a member of a patch is [xyz - c, xyz, color], where c is the center of the patch.
-    If the matrix of the layer is [A, B, C], the product is ((A + B) xyz + C color) - A c. The first part depends only
-    on the point, and the second only on the center. So both are computed once per point and center, not once per
-    member.
+    A point of a patch with center c enters the first layer as [xyz - c, xyz, color]. If the matrix of the layer is
+    [A, B, C], the product is ((A + B) xyz + C color) - A c. The first term is computed once per point of the cloud, the
+    second once per patch. Without the split, both would be computed for each point of each patch.
 
     The constants move with the network to another device. They are not in the state_dict.
     """
@@ -121,7 +120,7 @@ class Attention(nn.Module):
         self.fn = nn.ModuleDict({"to_qkv": to_qkv, "to_out": to_out})
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the first `first` tokens."""
+        """Attention over all tokens (b, t, w). Returns all tokens, or only the first `first` tokens."""
         weight: Any = self.fn["to_qkv"].weight
         x = self.norm(x).to(weight.dtype)
         if first is None:
@@ -138,7 +137,7 @@ class FeedForward(nn.Module):
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
         first, last = nn.Linear(sizes.width, sizes.mlp_width), nn.Linear(sizes.mlp_width, sizes.width)
-        # `nn.Identity` replaces a dropout of the training, so that the numbers in the keys are the same
+        # `nn.Identity` replaces a dropout of the training, so that layer numbers are as in the checkpoint's keys
         self.norm, net = nn.LayerNorm(sizes.width), nn.Sequential(first, nn.GELU(), nn.Identity(), last)
         self.fn = nn.ModuleDict({"net": net})
 
@@ -163,8 +162,8 @@ class Adapters(nn.Module):
     """Adapters of TAMM (Zhang et al., arXiv 2402.18490), one for text and one for images.
 
     They replace the final projection. For zero-shot classification, TAMM adds the cosine of the text branch and half
-    the cosine of the image branch. The output is the text unit vector plus half the image unit vector. So its product
-    with a name is TAMM's sum. The norm of the output is between 0.5 and 1.5.
+    the cosine of the image branch. The output is the text unit vector plus half the image unit vector. So its dot
+    product with the unit vector of a name is TAMM's sum. The norm of the output is between 0.5 and 1.5.
     """
 
     def __init__(self, sizes: PointBERTSizes) -> None:
@@ -180,7 +179,7 @@ class Adapters(nn.Module):
 
 
 def _adapter(width: int, hidden: int, out: int) -> nn.Sequential:
-    # `nn.Identity` replaces a dropout of the training, so that the numbers in the keys are the same
+    # `nn.Identity` replaces a dropout of the training, so that layer numbers are as in the checkpoint's keys
     first = [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Identity()]
     return nn.Sequential(*first, nn.Linear(hidden, out), nn.BatchNorm1d(out), nn.GELU())
 

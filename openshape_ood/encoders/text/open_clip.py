@@ -65,7 +65,7 @@ class ClipModel:
         embedded = []
         for i in range(0, len(sentences), SENTENCES_AT_ONCE):
             some = list(sentences[i : i + SENTENCES_AT_ONCE])
-            # the tokenizer truncates silently. One additional token shows the truncation
+            # the tokenizer truncates silently, so one more token is permitted; a sentence that needs it is too long
             tokens = self.tokenizer(some, context_length=self.context + 1)
             long = tokens[:, -1].nonzero()
             if len(long):
@@ -77,7 +77,10 @@ class ClipModel:
 
 
 def find_config(row: Row) -> dict[str, Any]:
-    """open_clip's sizes of the text encoder of a row. Raises `RegistryError` if model name and weights do not fit."""
+    """open_clip's sizes of the text encoder of a row.
+
+    Raises `RegistryError` for an unknown or unsupported model, or one with another activation than the weights.
+    """
     import open_clip
 
     model, where = row.text.model, f"[{row.name}.text]"

@@ -1,4 +1,4 @@
-"""Static text encoders: one vector per token. They need no network and no torch."""
+"""Static text encoders: one vector per token. They need no neural network and no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Vectors = NDArray[np.float32]
 
 
 class StaticModel:
-    """Text encoder with token vectors. The vector of a sentence is the normalized mean over its known tokens."""
+    """Text encoder with one vector per token. A sentence gets the normalized sum of the vectors of its tokens.
+
+    Tokens outside the vocabulary are ignored.
+    """
 
     precision = "int8"
 
@@ -74,7 +77,7 @@ class StaticModel:
         return np.stack(rows)
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Mask (n,) of unit embeddings (n, d) that are far from all names of the training: cosines below `near`."""
+        """Mask (n,) of unit embeddings (n, d) whose largest cosine with a name of the training is below `near`."""
         if not self.trained_names:
             return np.zeros(len(embeddings), dtype=bool)
         return (embeddings @ self._trained.T).max(axis=1) < self.near
@@ -86,16 +89,16 @@ class StaticModel:
 
 @lru_cache(maxsize=2)
 def loaded(row: Row, path: Path, changed: int) -> StaticModel:
-    """Model in a file. It is cached in the process until the file changes. `changed` is the modification time."""
+    """Model in a file, cached in the process. A new modification time `changed` reads the file again."""
     return StaticModel(row, path)
 
 
 def find_file(row: Row) -> Path:
-    """File of token vectors, in the folder of the registry or in the package."""
+    """File of token vectors: in the folder of the registry, else in the package."""
     for folder in (row.folder, PACKAGE):
         if (folder / row.text.model).is_file():
             return folder / row.text.model
     raise WeightsError(
         f"text encoder of {row.name!r}: there is no file {row.text.model} in {row.folder}. "
-        f"Expected it there or in {PACKAGE}. Put it there."
+        f"Expected a file of token vectors in this folder, or in {PACKAGE}. Copy it to the first one."
     )

@@ -1,4 +1,4 @@
-"""Tables of names: centered vectors of a text encoder, computed in advance. The text encoder itself is not needed."""
+"""Tables of names: precomputed, centered text embeddings. For these names, the text encoder is not needed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ PROMPT = "a {}"  # prompt of the vectors in the packaged table
 
 
 class TableModel:
-    """Unit vectors of the names in a file. The `tower` of the row embeds other names, if it is on this machine.
+    """Unit vectors of the names in a file.
 
     The vectors are centered: the mean over the names of the table is subtracted from the unit vectors of the text
-    encoder, and the result is normalized. Apply `centered` to vectors of the text encoder before you compare them.
+    encoder, and the result is normalized. Before you compare other vectors of the text encoder with them, apply
+    `centered`. `tower` is the checkpoint whose text encoder embeds names outside the table.
     """
 
     precision = "float16"
@@ -54,7 +55,7 @@ class TableModel:
         self.near, self.dim, self.tower, self.name = float(metadata.get("near", -1)), dim, row.text.tower, row.name
 
     def embed(self, sentences: Sequence[str], others: Vectors | None = None) -> Vectors:
-        """Unit vectors (n, d). `others` are vectors of the text encoder for the names outside the table, in order.
+        """Unit vectors (n, d). `others`: vectors (not centered) by the text encoder for names outside the table.
 
         Raises `ClassNamesError` if a name is outside the table and `others` is None.
         """
@@ -73,7 +74,7 @@ class TableModel:
         return name.casefold() in self.places
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
-        """Mask (n,) of unit embeddings (n, d) that are far from all names of the training: cosines below `near`."""
+        """Mask (n,) of unit embeddings (n, d) whose largest cosine with a name of the training is below `near`."""
         known = [self.places[name] for name in self.trained_names if name in self.places]
         if not known:
             return np.zeros(len(embeddings), dtype=bool)
@@ -90,7 +91,7 @@ class TableModel:
         return f"{what}. Expected one of the {len(self.names):,} names of its table. Choose one, or give an alias{how}."
 
     def _close(self, name: str) -> list[str]:
-        """Names with the same last word, then names of similar spelling."""
+        """Up to three names for a hint: the last word, if the table has it, then names of similar spelling."""
         last = name.split()[-1] if name.split() else name
         same = [last] if last in self.places else []
         return list(dict.fromkeys([*same, *difflib.get_close_matches(name, self.names, n=3, cutoff=0.7)]))[:3]
@@ -103,5 +104,5 @@ def _unit(rows: Any) -> Vectors:
 
 @lru_cache(maxsize=2)
 def loaded(row: Row, path: Path, changed: int) -> TableModel:
-    """Table in a file. It is cached in the process until the file changes. `changed` is the modification time."""
+    """Table in a file, cached in the process. A new modification time `changed` reads the file again."""
     return TableModel(row, path)

@@ -1,7 +1,9 @@
 """Uni3D: patches of nearest points, a patch network, a plain vision transformer, a projection.
 
 This module contains only the network. It needs sizes and tensors, but no files and no numpy. The modules have the names
-of the published checkpoints, so that keys load strictly; rules in the registry unify the layouts of the three sizes.
+of the published checkpoints, so that keys load strictly. The files of b and l split some tensors; rules in the registry
+join them.
+
 Architecture: Zhou et al., "Uni3D", arXiv 2310.06773 (github.com/baaivision/Uni3D `models/point_encoder.py`). The blocks
 are EVA-02 blocks (arXiv 2303.11331) as in timm, without rotary embedding.
 """
@@ -20,14 +22,14 @@ from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import Uni3DSizes
 
-# rows of 512 numbers in a block of the patch network, so that intermediate values stay in the cache
+# points per block of the patch network, with up to 512 numbers each, so that intermediate values stay in the cache
 ROWS, ROWS_ON_A_GPU = 2_048, 1 << 17
 POSITION_WIDTH = 128  # hidden width of the network for positions
 EPS = 1e-6  # epsilon of all layer norms
 
 
 class PatchNetwork(nn.Module):
-    """Features of point groups, as published and trained."""
+    """Features of patches. This is the published layer order, for training and for loading weights."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -40,9 +42,8 @@ class PatchNetwork(nn.Module):
         group = gather(points, members)
         group = torch.cat([group[..., :3] - centers[:, :, None], group[..., 3:]], dim=-1)
         x = self.first_conv(group.flatten(0, 1).transpose(1, 2))
-        x = torch.cat(
-            [x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1
-        )  # maximum of the patch, features of the member
+        # maximum over the patch, then the features of the point
+        x = torch.cat([x.amax(dim=2, keepdim=True).expand_as(x), x], dim=1)
         return self.second_conv(x).amax(dim=2).unflatten(0, members.shape[:2])
 
 
@@ -53,11 +54,11 @@ def _layers(first: int, hidden: int, last: int) -> nn.Sequential:
 class FoldedPatchNetwork(nn.Module):
     """Patch network for inference. Batch-norm is folded into the matrices, and each product is computed once.
 
-    - The input of the first layer for a member is [xyz - c, color], where c is the center of the patch. Its product is
-      the product of [xyz, color], which depends only on the point, minus the product of c. Both are computed once.
-    - There is no nonlinearity between the second layer, f = W2 x + b2, and the third, W3 [max f, f] + b3. So the term
-      of a member is (W3 W2) x, which needs half the width of W3 f. The term of the maximum is computed once per patch.
-    - The last bias is added after the maximum over the members.
+    - A point of a patch with center c enters the first layer W1 as [xyz - c, color]. The product is W1 [xyz, color]
+      minus W1 [c, 0]. The first term is computed once per point of the cloud, the second once per patch.
+    - The second layer, f = W2 x + b2, and the third, [A, B] [max f, f] + b3, have no nonlinearity in between. So B f is
+      (B W2) x + B b2, with the product B W2 computed in advance. A max f is computed once per patch.
+    - The last bias is added after the maximum over the points of the patch.
     """
 
     def __init__(self, trained: PatchNetwork, dtype: torch.dtype) -> None:
@@ -101,7 +102,7 @@ def _plain(conv: Any) -> tuple[Tensor, Tensor]:
 
 
 class Attention(nn.Module):
-    """Attention. Keys have no bias, because it would shift all logits of a query by the same number."""
+    """Multi-head attention. Keys have no bias: it would not change the softmax over the keys."""
 
     def __init__(self, sizes: Uni3DSizes) -> None:
         super().__init__()
@@ -111,7 +112,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(inner, sizes.width)
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
-        """Attention over all tokens (b, t, w). The result is for all tokens, or only for the first `first` tokens."""
+        """Attention over all tokens (b, t, w). Returns all tokens, or only the first `first` tokens."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         if first is None:
             q, k, v = self._heads(x, self.qkv.weight, bias, 3)
@@ -123,7 +124,7 @@ class Attention(nn.Module):
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
     def _heads(self, x: Tensor, weight: Tensor, bias: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """`parts` tensors (b, heads, t, head width)."""
+        """Linear layer on x (b, t, w), split into `parts` tensors (b, heads, t, head width)."""
         product = F.linear(x, weight, bias)
         return product.unflatten(2, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
@@ -143,7 +144,7 @@ class FeedForward(nn.Module):
         if self.gated:
             gate, value = x.chunk(2, dim=-1)
             x = F.silu(gate)
-            # in place if there are no gradients, because an allocation takes as long as the product
+            # in place without gradients, because a new tensor would take as long as the product
             x = x * value if torch.is_grad_enabled() else x.mul_(value)
         else:
             x = F.gelu(x)

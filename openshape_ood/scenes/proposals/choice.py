@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 INSIDE = 0.8  # minimum fraction of a set in a larger set that contains it
 COST = 0.35  # minimum expected overlap of a kept candidate with a whole object
-WEIGHT = 0.5  # exponent of a candidate's voxel count in its weight: a square root grows like the length of an object
+WEIGHT = 0.5  # exponent of the voxel count in a candidate's value: voxels grow with the square of an object's length
 OVERLAP = 0.3  # maximum intersection over union of a kept candidate with a better one
 
 

@@ -160,7 +160,7 @@ class _Pool:
         return mask[self.atom]
 
     def stability(self, masks: Sequence[np.ndarray], kinds: np.ndarray) -> np.ndarray:
-        """Mean over the runs (g,) of the largest intersection over union with a set of the same kind."""
+        """Stability (g,) of masks: mean over runs of the largest intersection over union with a set of equal kind."""
         overlap = self._overlap(members(masks, len(self.size)), kinds).tocoo()
         best = np.zeros((len(masks), len(self.start) - 1))
         np.maximum.at(best, (overlap.coords[0], self.run[overlap.coords[1]]), overlap.data)

@@ -39,7 +39,7 @@ class Proposals:
     by : str
         Names of the proposal method and of the score.
     candidates : int
-        Number of candidates before the selection.
+        Number of candidates of the first run, before the selection.
     n : int
         Number of points of the scan.
     stability : (p,) float64 or None
@@ -91,8 +91,8 @@ def find_objects(
 
     Several runs on different voxel grids vote. The grids are turned about z and shifted by fixed amounts relative to
     the direction and center of the scan, so the result is deterministic. Proposals of different runs with an
-    intersection over union of 0.5 are the same object. The object has the points that are in most of these proposals.
-    It is dropped if its stability is below 0.35.
+    intersection over union of at least 0.5 are the same object. The object has the points that are in most of these
+    proposals. It is dropped if its stability is below 0.35.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ SMALLEST = 0.03  # meters, minimum voxel
 MOST_VOXELS = 150_000
 WIDEST, NARROWEST = 1_000.0, 0.02  # meters, largest and smallest extent of a scan
 QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
-FAINT = 1e-6  # a scan with a smaller moment has no direction
+FAINT = 1e-6  # a scan whose moment in `heading` is smaller, such as a round one, has no direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Frame:
         square = (x + 1j * y) ** 2
         far = np.abs(square)
         second, fourth = square.sum() / max(far.sum(), STEP), (square**2).sum() / max((far**2).sum(), STEP)
-        # both terms turn by 4 times the angle of the scan; the first is large for long rooms, the other for square ones
+        # phase of both terms: 4 times the scan's angle; the first is large for long rooms, the other for square ones
         moment = 2 * second**2 - fourth
         # rounded, because the last digits of sums depend on the order of the points
         angle = -round(float(np.angle(moment)) / 4, 9) if abs(moment) > FAINT else 0.0

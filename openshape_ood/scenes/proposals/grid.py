@@ -14,8 +14,8 @@ NEIGHBORS = 16
 class Grid:
     """v voxels of a scan, sorted by cell number.
 
-    places: mean (v, 3) of each voxel's points, meters, z up; color: mean color (v, 3) in [0, 1]; inverse: voxel (n,) of
-    each point; size: side of a voxel, meters; axes: matrix (2, 2) that rotated x and y.
+    places: mean (v, 3) of each voxel's points, in meters from the mean of all points, z up; color: mean color (v, 3) in
+    [0, 1]; inverse: voxel (n,) of each point; size: side of a voxel, meters; axes: matrix (2, 2) that rotated x and y.
     """
 
     places: np.ndarray

@@ -16,8 +16,8 @@ COLOR = 0.3  # weight of a color difference (0 to 1) in edge weights; a differen
 GRAIN = 1.0  # larger values give larger superpoints, see `superpoints`
 LEAST = 8  # minimum voxels of a superpoint
 SHADE = 4.25  # bonds are multiplied by exp(-SHADE * color difference (0 to 1))
-GAP = 0.25  # meters, maximum gap between merged segments without contact
-COARSE = 0.05  # meters, resolution of measured gaps
+GAP = 0.25  # meters, or 3 spacings if more; maximum gap between merged segments without contact
+COARSE = 0.05  # meters, or 1.5 spacings if more; resolution of measured gaps
 DIGIT = 1e-6  # edge weights are rounded to multiples of it
 
 
@@ -173,7 +173,7 @@ def merge_tree(grid: Grid, edges: Graph, piece: np.ndarray) -> Tree:
     """Merge superpoints `piece` (v,), -1 for layout, pairwise into a tree.
 
     First, touching segments are merged, strongest bond first. A bond is the number of edges between two segments,
-    divided by the number of edge ends of the segment that has fewer. A color difference reduces it. Then, segments with
+    divided by the smaller of their numbers of edge ends. A color difference reduces it. Then, segments with
     a gap between them are merged, nearest first.
     """
     count = int(piece.max()) + 1

@@ -30,7 +30,10 @@ def traits(candidates: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
 
 
 def _contacts(candidates: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
-    """Number of edges of c candidates: (c, 3) to voxels on no plane, to floor, to walls and ceiling; (c,) inside."""
+    """Edge counts of c candidates.
+
+    (c, 3): edges to other voxels on no plane, to floor, to walls and ceiling. (c,): edges inside the candidate.
+    """
     kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)

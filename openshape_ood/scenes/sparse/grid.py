@@ -71,8 +71,8 @@ class Grid:
     def neighbors(self, side: int) -> KernelMap:
         """Pairs of voxels in a kernel with a side of 3 or 5 cells; x varies fastest, as in the keys.
 
-        Only half of the cells are searched, because mirrored cells have the same pairs. Along x, only the first cell of
-        a line is searched, because the others follow in the keys.
+        Only half of the kernel cells are searched: opposite cells have the same pairs, with outputs and inputs
+        exchanged. In each kernel line along x, only the first cell is searched, because keys along x are consecutive.
         """
         if side not in self._maps:
             self._maps[side] = self._search(side)
@@ -112,7 +112,7 @@ class Grid:
 
     @cached_property
     def up(self) -> KernelMap:
-        """Map from the coarser grid back to this one, with the same kernel cells."""
+        """Map from the coarser grid to this one: `down` with inputs and outputs exchanged."""
         return self.down.transposed(len(self))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Sparse U-Net: MinkUNet and Res16UNet of MinkowskiEngine, depending on its sizes.
+"""Sparse U-Net. Its sizes make it a MinkUNet or a Res16UNet of MinkowskiEngine.
 
 Names and shapes of the weights equal those of the published files.
 """

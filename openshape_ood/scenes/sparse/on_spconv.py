@@ -1,7 +1,7 @@
 """Inference backend by spconv, an optional package for GPUs.
 
-`SpconvGrid` replaces `Grid`; network and weights are unchanged. spconv orders kernel cells by the coordinate axes.
-These are given as z, y, x, so that x varies fastest, as in MinkowskiEngine.
+`SpconvGrid` replaces `Grid`; network and weights are unchanged. Coordinates are passed as z, y, x: in a kernel,
+spconv's last axis varies fastest, and in MinkowskiEngine x varies fastest.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def load_spconv(device: torch.device) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class SpconvMap:
-    """`KernelMap` for spconv. grid: finer grid; layer: type of spconv's layer; side: of its kernel; key: cache key."""
+    """`KernelMap` for spconv. grid: finer grid; layer: type of spconv's layer; side: kernel side; key: cache key."""
 
     grid: SpconvGrid
     layer: str
@@ -49,7 +49,7 @@ class SpconvMap:
     key: str
 
     def convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """Convolution of rows in the order of the input grid, as rows in the order of the output grid."""
+        """Features (w, o) of the output grid, from features `x` (v, i) of the input grid."""
         inside, outside = kernel.shape[1:]
         if len(x) * (width := max(inside, outside)) * x.element_size() >= MOST:
             raise InputError(
@@ -131,7 +131,7 @@ class SpconvGrid:
 
     @property
     def up(self) -> SpconvMap:
-        """Map from the coarser grid back to this one, with the same kernel cells."""
+        """Map from the coarser grid to this one: `down` with inputs and outputs exchanged."""
         return SpconvMap(self, "SparseInverseConv3d", 2, "down")
 
     def holding(self, x: Tensor, cache: dict[str, Any]) -> Any:

@@ -1,9 +1,9 @@
 """Nearest rows, exactly and in bounded memory.
 
 First, blocks of queries and rows are multiplied in single precision. This excludes rows that cannot be among the
-nearest. Then the distances of the remaining rows are computed from differences in double precision. The bound between
-the two steps includes the rounding error, so the result equals a loop over all pairs, for any block size and number of
-threads.
+nearest. Then the distances of the remaining rows are computed from differences in double precision. The first
+step allows for its rounding error, so it never excludes a nearest row. The result equals a loop over all pairs, for any
+block size and number of threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ METRICS = ("cosine", "euclidean")
 # memory for d = 512: 64 MiB of products, 32 MiB of queries and 2 MiB of rows
 QUERIES, QUERY_ELEMENTS = 1 << 14, 1 << 23
 ROWS, ROW_ELEMENTS = 1 << 10, 1 << 19
-CANDIDATES = 128  # queries per step of the exact distances; all rows of a block may be candidates of a query
+CANDIDATES = 128  # queries per step of the exact distances; each may have all rows of a block as candidates
 PAIR_ELEMENTS = 1 << 18  # elements per step of the exact distances: 2 MiB in float64 for each temporary table
 
 
@@ -151,12 +151,13 @@ def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.
         table = measure.products(vectors, exact.astype(np.float32), row_squares)
         slack = _slack(squares, row_squares.max(), queries.shape[1])
         threshold = measure.product(distance[:, -1], squares) - slack
-        threshold[distance[:, -1] <= least] = np.inf  # the first of equal rows is kept, because rows are in order
-        # after the first blocks, only few queries still have candidates
+        # no row is nearer than `least`; of rows at this distance, the first is kept
+        threshold[distance[:, -1] <= least] = np.inf
+        # after the first blocks, few queries still have candidates
         hit = np.flatnonzero(table.max(axis=1) >= threshold)
         for some in (hit[i] for i in parts(len(hit), CANDIDATES)):
             products, bound = table[some], threshold[some]
-            if len(exact) >= k:  # the k-th largest product of the block is a lower bound
+            if len(exact) >= k:  # a row with a smaller product than the block's k-th largest is not among the k nearest
                 bound = np.maximum(bound, np.partition(products, -k, axis=1)[:, -k] - 2 * slack[some])
             query, row = np.nonzero(products >= bound[:, None])
             _merge(queries, rows, measure, some[query], row + part.start, distance, index)

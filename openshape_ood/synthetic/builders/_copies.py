@@ -89,5 +89,5 @@ def on_back(mesh: Mesh) -> Mesh:
 
 
 def laid(rng: Random, mesh: Mesh, probability: float = 0.8) -> Mesh:
-    """Mesh, usually laid on the floor, otherwise upright."""
+    """Mesh, laid on its back with the given probability, else upright."""
     return on_back(mesh) if chance(rng, probability) else mesh

@@ -14,7 +14,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod
 
 
 def boat_shell(length: float, beam: float, depth: float, transom: float, rocker: float, wall: float = 0.03) -> Mesh:
-    """An open hull along z: bow at +z, gunwale near y = depth. transom: width of the stern / beam."""
+    """An open hull along z: bow at +z, gunwale near y = depth. transom: width of the stern, relative to the beam."""
 
     def surface(shrink: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         def f(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, join, rod, torus, tube
 
 
 def seat_plate(rng: Random, width: float, depth: float, y: float) -> tuple[Mesh, float]:
-    """A seat whose underside lies at `y` and the height of its top: board, pad, disc or trapezium."""
+    """A seat with its underside at `y` (board, pad, disc or trapezium), and the height of its top."""
     kind = pick(rng, ("board", "pad", "both", "disc", "wedge"))
     t = rng.uniform(0.05, 0.11) if kind in ("pad", "both") else rng.uniform(0.018, 0.05)
     if kind == "pad":

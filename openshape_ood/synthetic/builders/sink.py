@@ -65,7 +65,7 @@ def counter_inset_sink(rng: Random) -> Mesh:
     power = rng.choice([2.0, 3.0, SHARP])
     slabs = collar(Ring(height, width, depth, SHARP), Ring(height, hole_w, hole_d, power, 0.03), 0.035)
     bowl = inset_basin(rng, hole_w, hole_d, rng.uniform(0.12, 0.2), power).moved(y=height + 0.035, z=0.03)
-    # the cabinet is a shell without a lid, so that nothing is hidden in the bowl
+    # the cabinet is a shell without a top, which would cut through the bowl
     body = loft([Ring(y, width - 0.02, depth - 0.04, SHARP) for y in (0.08, height)])
     doors = cabinet_front(rng, width - 0.02, height - 0.08, count(rng, 1, 4)).moved(y=0.08, z=depth / 2 - 0.02)
     return join(slabs, bowl, body, doors, tap(rng).moved(y=height + 0.035, z=-depth / 2 + 0.07))

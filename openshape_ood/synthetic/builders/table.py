@@ -79,7 +79,7 @@ def round_legs_table(rng: Random) -> Mesh:
     )
     one = leg(kind, h, r).turned("y", 45).moved(rng.uniform(0.28, 0.42))
     ring = ring_of(one, n, 45)
-    # the ring follows an oval top; the legs become thinner with it, which is acceptable
+    # the ring of legs is scaled to the oval top, which flattens the legs, too
     parts = [top("round", w, t, d, h), ring.scaled(w, 1, d) if w > 0.9 else ring.scaled(max(w, 0.6), 1, max(d, 0.5))]
     if chance(rng, 0.3):
         parts.append(top("round", 0.6 * w, 0.018, 0.6 * d, 0.3 * h))

@@ -10,7 +10,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod
 
 
 def bare_tablet(rng: Random) -> tuple[Mesh, float, float]:
-    """An upright tablet centered on the origin, with its width and height."""
+    """An upright tablet centered on the origin, and its width and height."""
     u = rng.uniform
     width, height, depth = u(0.15, 0.28), u(0.1, 0.2), u(0.006, 0.014)
     if chance(rng, 0.4):

@@ -14,7 +14,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid
 
 
 class Seat(NamedTuple):
-    """Rim of a toilet: height, full widths and power of its back half."""
+    """Rim of a toilet: height, widths along x and z, and superellipse power of its back half (see `Ring`)."""
 
     y: float
     width: float
@@ -52,7 +52,7 @@ def wall_bowl(rng: Random, seat: Seat) -> Mesh:
 
 
 def seat_and_lid(rng: Random, seat: Seat) -> Mesh:
-    """The seat with its lid down, up, up together with the seat, or without one."""
+    """The seat with its lid: both down, only the lid up, both up, or a seat without lid."""
     thick, z = rng.uniform(0.015, 0.03), -seat.depth / 2
     hole = Ring(seat.y, seat.width - 0.14, seat.depth - 0.18, 2.1, 0.01)
     circle = collar(seat.ring(seat.y, 0.01), hole, thick)
@@ -90,7 +90,7 @@ def close_coupled_toilet(rng: Random) -> Mesh:
 
 
 def one_piece_toilet(rng: Random) -> Mesh:
-    """Bowl and tank of one skirted body."""
+    """Bowl with closed sides, and a tank that stands on the floor behind it."""
     seat = some_seat(rng)
     w, d = seat.width, rng.uniform(0.18, 0.26)
     z, h = -seat.depth / 2 - d / 2 + 0.02, rng.uniform(0.5, 0.75)
@@ -176,7 +176,7 @@ def bidet(rng: Random) -> Mesh:
 
 
 def plain_toilet(rng: Random) -> Mesh:
-    """A bowl with seat and a bent outlet, without any tank: camps, prisons, drawings."""
+    """A bowl with seat and a bent outlet, without a tank."""
     seat = some_seat(rng)
     z = -seat.depth / 2
     outlet = tube([(0, 0.2, 0.6 * z), (0, 0.22, z), (0, 0.15, z - 0.1), (0, 0.0, z - 0.12)], 0.05)

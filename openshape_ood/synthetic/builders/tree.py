@@ -19,7 +19,7 @@ def stem(rng: Random, height: float, radius: float, sway: float = 0.04) -> Mesh:
 
 
 def twigs(rng: Random, starts: np.ndarray, length: float, radius: float, lift: float) -> tuple[Mesh, np.ndarray]:
-    """One rod from every start in a random direction, `lift` upwards; also their tips."""
+    """A rod from every start (n, 3) in a random direction, and the tips (n, 3). lift: mean slope of the rods."""
     a = rng.uniform(0, 2 * np.pi, len(starts))
     way = np.stack([np.cos(a), rng.uniform(0.5, 1.5, len(starts)) * lift, np.sin(a)], axis=1)
     way /= np.linalg.norm(way, axis=1, keepdims=True)

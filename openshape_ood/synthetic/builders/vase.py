@@ -11,7 +11,7 @@ from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, rod, tube
 
 
 def vase_size(rng: Random) -> tuple[float, float]:
-    """Half of the largest width, and the height."""
+    """Largest radius and height of a vase."""
     h = rng.uniform(0.15, 0.7)
     return h * rng.uniform(0.15, 0.4), h
 

@@ -79,8 +79,8 @@ def room(
     spacing : float, optional
         Approximate distance between points in meters. Default: 0.025 to 0.035, chosen by the seed.
     color : {"none", "material"}
-        No color, or colors of materials. Objects share the two tones that a room has of each material, so color does
-        not identify objects.
+        No color, or colors of materials. A room has two tones of each material. All its objects share them, so color
+        does not identify objects.
 
     Raises
     ------

@@ -17,12 +17,12 @@ from openshape_ood.synthetic.rooms.pieces import Piece, pose_of, posed, rectangl
 from openshape_ood.synthetic.rooms.places import SOFT_SUPPORTS, SUPPORTS, TABLES, place_of
 from openshape_ood.synthetic.sampling import sample_surface
 
-DOOR = (0.9, 2.05)  # meters
+DOOR = (0.9, 2.05)  # meters: width and height of the doorway
 TRIES = 25
 ORDER = {"wall": 0, "floor": 1, "seat": 2, "top": 3, "soft": 4}  # order of furnishing
-LOW = 0.9  # meters: height from which lamps and clocks stand on the floor
+LOW = 0.9  # meters: minimum height of lamps, clocks and other objects for tables that may stand on the floor
 HUNG = {"curtain": 2.4, "sink": 0.85}  # meters: height of the upper edge of hanging objects
-SMALL = 0.55  # meters: width from which objects do not stand on tables
+SMALL = 0.55  # meters: objects that are at least this wide do not stand on tables
 
 
 @dataclass(frozen=True, eq=False)

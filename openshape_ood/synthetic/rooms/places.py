@@ -6,8 +6,8 @@ from typing import Literal
 
 Place = Literal["wall", "floor", "seat", "top", "soft"]
 
-# wall: back against a wall; floor: anywhere, any direction; seat: at a table if there is one, else anywhere;
-# top: on a table or similar, else on the floor; soft: on a bed or sofa, else on the floor
+# wall: back against a wall; floor: anywhere, any direction; seat: mostly at a table if there is one, else anywhere;
+# top: on a table or similar; soft: on a bed or sofa; both else on the floor, if the object is high or foreign
 PLACES: dict[str, Place] = {
     **dict.fromkeys(("bathtub", "bed", "bench", "bookshelf", "cabinet", "curtain", "desk", "door", "dresser"), "wall"),
     **dict.fromkeys(("night stand", "piano", "refrigerator", "sink", "sofa", "stove", "toilet", "tv stand"), "wall"),

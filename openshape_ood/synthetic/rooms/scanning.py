@@ -20,7 +20,7 @@ from openshape_ood.synthetic.visibility import spread
 
 PIXEL = np.radians(0.5)  # angle of a pixel of the z-buffer
 COARSE = 3  # pixel size of a second, coarse z-buffer, relative to the first
-CLOSE = 120.0  # maximum distance to the camera of samples in the coarse z-buffer, relative to the sample spacing
+CLOSE = 120.0  # the coarse z-buffer has samples nearer to the camera than this multiple of their spacing
 THICK = 0.1  # meters; a sample is hidden if it is at least this far behind the coarse z-buffer
 LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations of the camera
 NEAR, FAR = 0.4, 4.5  # meters, range of the camera

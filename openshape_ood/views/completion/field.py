@@ -250,7 +250,7 @@ class Field:
         inside, index = self.cells_of(self.points, side)
         points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)
-        # the mean, because a surface may be half a cell behind the center of its cell
+        # the mean of the points, because the center of a cell may be half a cell off the surface
         sums = np.stack([np.bincount(index, axis, side**3) for axis in points.T], axis=1)
         places[counts > 0] = sums[counts > 0] / counts[counts > 0, None]
         return counts > 0, places

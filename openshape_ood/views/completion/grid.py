@@ -17,8 +17,8 @@ class Grid:
     """A cube of side³ cells over a box from `low` to `high`, in the frame and units of the points.
 
     legacy: conventions of the released networks of Semantic Abstraction. They are incorrect, but the weights were
-    trained with them. Points are binned into s - 1 cells, and points outside go to border cells. Interpolation divides
-    by s and exchanges x and z.
+    trained with them. Points are binned into s - 1 cells, and points outside go to border cells. For
+    interpolation, cell numbers are divided by s instead of s - 1, and x and z are exchanged.
     """
 
     side: int

@@ -86,7 +86,7 @@ class CompletedView:
 
     @cached_property
     def voxels(self) -> NoveltyMap:
-        """Map of `Field.unexplained`, without cells of floor, walls and ceiling that no name occupies."""
+        """Map of `Field.unexplained`. Cells of floor, walls and ceiling are left out, unless a name occupies them."""
         unexplained = self.field.unexplained(self.known, self.side)
         at = tuple(unexplained.elements.rows.T)
         kept = ~self._layout[at] | np.any([mask[at] for mask in self.cells.values()], axis=0)

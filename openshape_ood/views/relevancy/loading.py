@@ -57,7 +57,8 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
             f"the image encoder of {model!r} is no ViT. Expected a ViT of open_clip. Give ViT-B-32, for example"
         )
     path = _fetched(model, pretrained, about) if checkpoint is None else given_path(checkpoint, "checkpoint")
-    name = name if about else f"{model}/{path.name}"  # for a file, if open_clip does not know `pretrained`
+    # if open_clip does not know `pretrained`, the weights are named after their file
+    name = name if about else f"{model}/{path.name}"
     if not path.is_file():
         raise WeightsError(f"{name}: there is no file {path}. Expected a file of weights. Check the path")
     state = read_weights(path, Keys(inside="state_dict"), name)

@@ -214,7 +214,7 @@ class RelevancyEncoder:
     def _maps(
         self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield each word with its map (h, w). Words are processed in blocks, to limit the memory."""
+        """Yield each name, background included, with its map (h, w). Works in blocks of names, to limit the memory."""
         import torch
         from tqdm import tqdm
 

@@ -40,7 +40,7 @@ class Preset:
         Process a mirrored copy of every tile too.
     legacy : {"", "height", "shorter"}
         Published behavior; D is the height or the shorter side. A tile is dropped if its row exceeds the width or its
-        column exceeds the height, so the end of the longer side is not covered. Uncovered pixels are 0 instead of
+        column exceeds the height, leaving the longer side's end uncovered. Uncovered pixels are 0 instead of
         unknown. Means of sentences are not normalized. The mean over the requested names is subtracted.
     """
 
@@ -111,7 +111,8 @@ def starts(length: int, size: int) -> list[int]:
     """
     spare, stride = length - size, max(1, size // 4)
     gaps = -(-spare // stride)
-    gaps += spare % 2 and gaps % 2 == 0  # if `spare` is odd, a middle tile could not be in the exact middle
+    # an even number of gaps has a middle tile, which cannot be centered if `spare` is odd
+    gaps += spare % 2 and gaps % 2 == 0
     half = [spare * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
     return sorted({*half, *(spare - start for start in half)})
 
