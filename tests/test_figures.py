@@ -920,10 +920,10 @@ def sentence_of_dents() -> str:
     assert wrong == 0
     turned = [total(by, 3.0, "dented, damaged")[0] for by in (near, pca)]
     return (
-        f"finds {found} of {dents} dents, PCA of views {other}. The nearest good point calls no undamaged scan "
-        f"damaged, PCA of views {others_wrong} of {wholes}. So nearest is the default for objects. Both need scans in "
-        "the same pose: if each scan, good or tested, is turned by up to 3 degrees about the vertical axis, they find "
-        f"{turned[0]} and {turned[1]} dents."
+        f"finds {found} of {dents} dents and raises no false alarm. PCA of views finds {other} dents, and calls "
+        f"{others_wrong} of {wholes} undamaged scans damaged. So nearest is the default for objects. Both need scans "
+        "in the same pose: if each scan, good or tested, is turned by up to 3 degrees about the vertical axis, "
+        f"they find {turned[0]} and {turned[1]} dents."
     )
 
 
@@ -998,7 +998,7 @@ def ends(values: Iterable[float], digits: int = 0) -> str:
 
 def sentence_of_a_fixed_set() -> str:
     fixed = ends(row["alarms"] for row in alarms()["fixed_ranks"])
-    return f"uses the ranks in the calibration set only: it raises an alarm in {fixed} of the streams."
+    return f"calibration shapes only, without earlier objects. It raises an alarm in {fixed} of the streams."
 
 
 def sentence_of_many_novel() -> str:
