@@ -697,6 +697,13 @@ def small_steps(view: str) -> list[str]:
     return [percent(result(name)["zero_shot"][view]["mean"], 1) for name in runs]
 
 
+def small_folds(collection: str, network: str) -> list[str]:
+    found = result(f"small-{collection}" + ("-tiny" if network == "tiny" else ""))
+    cells = (found["zero_shot"][view] for view in ("whole", "one-sided", "cluttered"))
+    counts = [str(found[key]) for key in ("objects", "classes")]
+    return counts + [f"{percent(one['mean'], 1)} [{percent(one['low'])}, {percent(one['high'])}]" for one in cells]
+
+
 def small_half_known(view: str, known_by: str) -> list[str]:
     ways = {"3 examples": "examples, embedding", "3 examples, D2": "examples, D2", "3 examples, FPFH": "examples, FPFH"}
     found = [only(result(name)["half_known"], view=view, way=ways.get(known_by, known_by)) for name in HELD_OUT]
@@ -756,6 +763,7 @@ PUBLISHED = "known by | SR1 | SR2 | SN1 | SN2 | SN3 | published SR1 | published 
 TABLES = [
     Table(SMALL, "right one of 49 classes | small", 1, small_names),
     Table(SMALL, "right one of 49 classes | 2,076", 1, small_steps),
+    Table(SMALL, "left out | network", 2, small_folds),
     Table(SMALL, "objects | known by", 2, small_half_known),
     Table(SMALL, "real shapes", 1, small_real),
     Table("README.md", "tiny | known by | accuracy", 2, real_objects),
