@@ -236,7 +236,7 @@ def test_the_class_is_told_beside_the_surface(tmp_path):
 def test_without_files_roads_are_generated(tmp_path):
     told = run_json("surface", "score", "--out", tmp_path)
     verdicts = {row["file"].split(", ")[1]: row["verdict"] for row in told["files"]}
-    assert verdicts["crack"] == verdicts["debris"] == "damaged" and verdicts["sound"] == "good"
+    assert verdicts["crack"] == verdicts["debris"] == "damaged" and verdicts["undamaged"] == "good"
     assert len(list((tmp_path / "maps").glob("*.ply"))) == 6
 
 
