@@ -47,7 +47,7 @@ def argument(help: str, metavar: str, completer: Callable[[], list[str]] | None 
     return Parameter(help=help, metavar=metavar, completer=completer and (lambda _: completer()))
 
 
-NOT_HERE = Parameter(parse=False, show=False)  # an option of a group that a command does not offer
+NOT_HERE = Parameter(parse=False, show=False)  # hides an option of a group from a command
 
 
 def group(help: str, examples: str = "") -> App:
@@ -91,7 +91,7 @@ def _shown(examples: str) -> str:
 
 
 def split_names(names: Sequence[str] | None) -> list[str]:
-    """Split words at commas. Blank words are kept, because the validation of names refuses them."""
+    """Split words at commas. A blank word is kept, so that validation can refuse it."""
     return [part.strip() for name in names or () for part in name.split(",") if part.strip() or not name.strip()]
 
 

@@ -48,8 +48,8 @@ class Decision:
         Literal["file", "folder"],
         option(
             DECISION,
-            "Objects of --calibrate. file: each file is one object. folder: all files of a folder are scans of one "
-            "object, which counts once.",
+            "Grouping of the files of --calibrate. file: each file is one object. folder: all files of a folder are "
+            "scans of one object, which counts once.",
         ),
     ] = "file"
     coverage: Annotated[
@@ -125,7 +125,7 @@ class Decision:
     ) -> "NoveltyPipeline":
         """Pipeline with a threshold: given, else calibrated, else saved with the known classes, else generated.
 
-        generated: "models" if the known classes are generated models. A generated threshold then uses models too.
+        generated: "models" if the known classes are generated models. A generated threshold is then made from models.
         """
         result, saved, groups = None, pipeline.known.threshold, None
         if self.calibrate:

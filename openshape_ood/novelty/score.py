@@ -70,7 +70,7 @@ def score_novelty(
         Fraction of known shapes that the threshold keeps. Default: the coverage of the given or saved threshold, else
         0.95.
     groups : sequence of n, optional
-        Object of each calibration shape, if objects have several shapes, as in `Threshold.from_novelty`.
+        Object label of each calibration shape, if several shapes belong to one object, as in `Threshold.from_novelty`.
     expected_novel : float, optional
         Expected fraction of novel shapes. `result.drift` reports a deviation from it as a sign of drift.
     unsure : (float, float), optional
@@ -84,9 +84,8 @@ def score_novelty(
     up : str or sequence of b str
         Gravity axis of the shapes: "y", "z" or "x", with an optional "-". "file" means the axis stated in each file,
         else y. "auto" uses the axis stated in each file too. All other shapes get the axis of the calibration shapes.
-        Without one, they get the result of `find_up`, which takes four to seven times the work. If it is undecided,
-        they get y, with a warning. A sequence gives each shape
-        its axis.
+        Without calibration shapes, they get the result of `find_up`, which takes four to seven times the work. If it is
+        undecided, they get y, with a warning. A sequence gives each shape its axis.
     known_up : str or mapping, optional
         Gravity axis of the example shapes, "file", or a mapping from each class to the axes of its examples. Default:
         `up`, or "file" if `up` is "auto".

@@ -179,8 +179,8 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
             room -= sum(part.numel() * part.element_size() for part in parts)
             if room < 0:  # tensors that repeat or share stored numbers
                 raise WeightsError(
-                    f"{where}: {', '.join(names)} have far more numbers than the file. Expected stored numbers. "
-                    "Check the origin of the file, because it may be a memory bomb."
+                    f"{where}: {', '.join(names)} have far more numbers than the file. Expected every number in the "
+                    "file. Check the origin of the file, because it may be a memory bomb."
                 )
             try:
                 tensors[whole.replace("*", text)] = torch.cat(parts)
@@ -211,7 +211,7 @@ def temperature_of(content: Any, keys: Keys) -> float | None:
     beside = next((t["logit_scale"] for t in tables if isinstance(t, Mapping) and "logit_scale" in t), None)
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
     numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
-    with np.errstate(over="ignore"):  # the value may not be a logarithm
+    with np.errstate(over="ignore"):  # exp overflows if the value is not a logarithm
         scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
     return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
 

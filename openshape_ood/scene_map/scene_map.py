@@ -36,7 +36,7 @@ LEAST = 100  # minimum number of points of a whole look
 RUNS = 3  # runs of find_objects for each view
 MOST = 10_000  # maximum number of objects
 JUMP = 5.0  # maximum distance in meters between consecutive views
-FAR_LOOKS = 33  # number of looks for which the verdict "new" must be possible
+FAR_LOOKS = 33  # a warning appears if "new" is impossible with 2 looks or with this number
 
 
 class SceneMap:
@@ -130,16 +130,16 @@ class SceneMap:
             e-values. All are valid for any dependence.
         objects : Threshold, optional
             Threshold for mean embeddings, calibrated on known objects by `object_threshold` of another map. An object
-            is then "new" by the rank of its mean embedding among theirs, instead of by combined looks. This finds more
-            unknown objects. The guarantee holds only for objects seen in a similar way. Default: looks are combined,
-            and the threshold of single looks gives best guesses.
+            is then "new" if its mean embedding is more novel than those of the known objects. This finds more unknown
+            objects. The guarantee holds only for objects seen in a similar way. Default: the p-values of the looks are
+            combined. Best guesses then use the threshold of single looks.
         cell : float
             Side in meters of the cells that represent the place of an object. Default: 0.05.
         least : int
             Minimum number of points of a whole look. Default: 100.
         least_seen : int
             Minimum number of looks, whole or partial, for the verdict "new". A larger number rejects fragments of
-            objects, which are found in few views. It must be the same for the map of `objects`. Default: 1.
+            objects, which are found in few views. Use the same value for the map that gave `objects`. Default: 1.
         runs : int
             As in `find_objects`. Default: 3.
         most : int
@@ -506,7 +506,7 @@ class SceneMap:
         most = self.state.named[name].reach
         if away > most:
             return verdict
-        reason = f"{away:.2f} from {name}, which a person named; at most {most:.2f}"
+        reason = f"its distance to {name}, named by a person, is {away:.2f}; the maximum is {most:.2f}"
         return replace(verdict, verdict=KNOWN, name=name, reason=reason)
 
     # asking and naming
@@ -580,7 +580,7 @@ class SceneMap:
                 continue
             away = nearest_class(one.mean, {name: rows})[1]
             if away <= spread:
-                reason = f"{away:.2f} from {name}, which a person named; at most {spread:.2f}"
+                reason = f"its distance to {name}, named by a person, is {away:.2f}; the maximum is {spread:.2f}"
                 changed[one.number] = {
                     "object": one.number, **asdict(replace(one.verdict, verdict=KNOWN, name=name, reason=reason)),
                 }  # fmt: skip
@@ -667,7 +667,7 @@ def _warn_of_few(n: int, alpha: float, combine: str) -> None:
     least = max(least_p_value(n, combine, looks) for looks in (2, FAR_LOOKS))
     if least > alpha * ROUNDED:
         warnings.warn(
-            f"{n} calibration shapes are too few for the verdict new from two looks: the combined p is {least:.3g} or "
+            f"{n} calibration shapes are too few for the verdict new: the combined p is {least:.3g} or "
             f"more. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'",
             MapWarning,
             stacklevel=3,

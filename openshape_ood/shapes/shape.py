@@ -95,7 +95,7 @@ def list_shapes(shapes: Any) -> list[Shape]:
     items = list(shapes)
     if not items:
         raise CloudError("the list of shapes is empty. Expected at least one. Give shapes")
-    # nested lists are a cloud if every item is a list of numbers, a point
+    # nested lists are a cloud if every item is a point, which is a list of numbers
     if all(isinstance(item, list | tuple) and item and all(isinstance(v, Number) for v in item) for item in items):
         return [Shape(items, "the shape")]
     paths = (f" ({os.fspath(item)})" if isinstance(item, str | os.PathLike) else "" for item in items)

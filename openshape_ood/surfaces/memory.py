@@ -161,7 +161,7 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
                 ) from error
             raise CheckpointError(
                 f"the weights of {name!r} cannot be loaded: {reason:.200}. Expected a network connection for the first "
-                "run. Connect, or give a module with your own weights; pretrained=False finds far less damage"
+                "run. Connect, or give a module with your own weights, or pretrained=False (finds less damage)"
             ) from error
 
 

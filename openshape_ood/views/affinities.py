@@ -128,7 +128,7 @@ class Affinities:
         UnknownNameError
             For an unknown name or method.
         InputError
-            For a method that cannot use affinities, and for one that needs several known names.
+            For a method that cannot use affinities, and for a single known name if the method needs several.
 
         Examples
         --------

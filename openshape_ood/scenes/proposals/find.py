@@ -43,8 +43,9 @@ class Proposals:
     n : int
         Number of points of the scan.
     stability : (p,) float64 or None
-        Reproducibility, 0 to 1: mean over the runs of the largest intersection over union with a proposal of the run. 1
-        if every run finds the same points. None for given regions and for overlapping candidates.
+        Reproducibility, 0 to 1. Each run gives the largest intersection over union with any of its proposals; this is
+        the mean over the runs. 1 if every run finds the same points. None for given regions and for overlapping
+        candidates.
     found : int
         Number of proposals before the limit `most`.
     """

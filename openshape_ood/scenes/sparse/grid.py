@@ -125,11 +125,11 @@ class Grid:
 
 
 def _keys(cells: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Keys (v,) of cells, which ascend by scan, z, y, x; and the steps of a key along y and z."""
+    """Keys (v,) of cells, and the steps of a key along y and z. Sorted keys are sorted by scan, then z, y, x."""
     low = cells.min(dim=0).values
     sizes = (cells.max(dim=0).values - low + 1 + MARGIN).tolist()
     if math.prod(sizes) >= MOST_CELLS:
-        reach = " x ".join(f"{n:,}" for n in sizes[1:])
+        reach = " x ".join(f"{n - MARGIN:,}" for n in sizes[1:])
         raise InputError(
             f"the voxels reach over {reach} cells, too many to number. Expected fewer than 2^62. Drop stray points"
         )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.scenes.sparse.grid import LEVELS, Grid
 
-MOST = 2**31  # spconv uses 32-bit indices
+MOST = 2**31  # limit of 32-bit indices
 INSTALL = "pip install spconv-cu126 (CUDA 12; spconv-cu118: CUDA 11; spconv: no GPU)"
 
 
@@ -98,7 +98,7 @@ class SpconvGrid:
         raises the errors of `load_spconv`.
         """
         low = grid.cells.min(dim=0).values
-        low[1:] = low[1:] >> LEVELS << LEVELS  # a multiple of the coarsest voxel, so that no level's grid changes
+        low[1:] = low[1:] >> LEVELS << LEVELS  # rounded down to the coarsest voxel: the borders of all levels stay
         cells = grid.cells - low
         scans, x, y, z = (cells.max(dim=0).values + 1).tolist()
         box = [-(-n >> LEVELS) << LEVELS for n in (z, y, x)]
@@ -106,8 +106,8 @@ class SpconvGrid:
         if max(box) >= MOST or (not cells.is_cuda and scans * math.prod(box) >= MOST):
             reach = " x ".join(f"{n:,}" for n in (x, y, z))
             raise InputError(
-                f"the voxels reach over {reach} cells, too many for spconv. Expected fewer than 2^31. Take "
-                "backend 'torch'"
+                f"the voxels reach over {reach} cells, too many for spconv. Expected fewer than 2^31 in all, or a "
+                "side on a GPU. Take backend 'torch'"
             )
         return cls(cells[:, [0, 3, 2, 1]].int(), box, scans, load_spconv(cells.device), {})
 

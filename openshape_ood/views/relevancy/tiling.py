@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_SIDE = 16  # pixels, minimum side of an image; 1 / LEAST_SIDE is the smallest scale
 MOST_TILES = 50_000  # enough for images whose long side is up to 2900 times the short side
-JITTER, HUE = 0.6, 0.1  # maximum jitter of brightness, contrast and saturation; of hue
+JITTER, HUE = 0.6, 0.1  # maximum jitter: JITTER for brightness, contrast and saturation, HUE for hue
 Fraction = tuple[int, int]
 
 
@@ -39,8 +39,8 @@ class Preset:
     flip : bool
         Process a mirrored copy of every tile too.
     legacy : {"", "height", "shorter"}
-        Published behavior; D is the height or the shorter side. A tile is dropped if its row exceeds the width or its
-        column exceeds the height, leaving the longer side's end uncovered. Uncovered pixels are 0 instead of
+        Published behavior; D is the height or the shorter side. A tile is dropped if its row is not below the width, or
+        its column is not below the height. The end of a long side can stay uncovered. Uncovered pixels are 0 instead of
         unknown. Means of sentences are not normalized. The mean over the requested names is subtracted.
     """
 
@@ -111,7 +111,7 @@ def starts(length: int, size: int) -> list[int]:
     """
     spare, stride = length - size, max(1, size // 4)
     gaps = -(-spare // stride)
-    # an even number of gaps has a middle tile, which cannot be centered if `spare` is odd
+    # with an even number of gaps, a tile is in the middle; it cannot be centered if `spare` is odd
     gaps += spare % 2 and gaps % 2 == 0
     half = [spare * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
     return sorted({*half, *(spare - start for start in half)})
