@@ -129,7 +129,10 @@ def test_the_program_subscribes_runs_and_saves_the_map(tmp_path, monkeypatch) ->
     }
     node, rclpy, quality, executors = Node(), *(ModuleType(f"rclpy{part}") for part in ("", ".qos", ".executors"))
     vars(executors).update(ExternalShutdownException=StoppedError)
-    parameter = lambda name, value: SimpleNamespace(value=given.get(name, value))  # noqa: E731
+
+    def parameter(name: str, value: Any) -> SimpleNamespace:
+        return SimpleNamespace(value=given.get(name, value))
+
     monkeypatch.setattr(node, "declare_parameter", parameter, raising=False)
 
     def spin(running: Node) -> None:
@@ -138,9 +141,12 @@ def test_the_program_subscribes_runs_and_saves_the_map(tmp_path, monkeypatch) ->
         raise StoppedError
 
     vars(rclpy).update(init=lambda args: None, create_node=lambda name: node, spin=spin, try_shutdown=lambda: None)
-    latched = lambda depth, durability: ("latched", durability)  # noqa: E731
     durability = SimpleNamespace(TRANSIENT_LOCAL="transient local")
-    vars(quality).update(DurabilityPolicy=durability, QoSProfile=latched, qos_profile_sensor_data="sensor data")
+    vars(quality).update(
+        DurabilityPolicy=durability,
+        QoSProfile=lambda depth, durability: ("latched", durability),
+        qos_profile_sensor_data="sensor data",
+    )
     for module in (rclpy, quality, executors):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     main()
