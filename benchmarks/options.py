@@ -159,7 +159,7 @@ def add(target: argparse.ArgumentParser, *names: str, **defaults: Any) -> argpar
 
 
 def add_numbers(target: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
-    """Add options given as name=(default, help text). The type is that of the default, or of its first value."""
+    """Add options given as name=(default, help text). The default, or its first value, determines the type."""
     for name, (default, words) in given.items():
         several = isinstance(default, list)
         how: dict[str, Any] = {"type": type(default[0]), "nargs": "+"} if several else {"type": type(default)}

@@ -127,12 +127,8 @@ class MapNode:
     def _marker(self, one: MapObject, time: float) -> Any:
         made = self.messages.Marker()
         self._head(made.header, time)
-        made.ns, made.id, made.type, made.action = (
-            "objects",
-            one.number,
-            1,
-            0,
-        )  # type 1: a cube; action 0: add or change it
+        made.ns, made.id = "objects", one.number
+        made.type, made.action = 1, 0  # type 1: a cube; action 0: add or change it
         self._place(made.pose, made.scale, one)
         made.color.r, made.color.g, made.color.b = COLORS[one.verdict.verdict]
         made.color.a = 0.4

@@ -95,9 +95,11 @@ def is_view(path: Path) -> bool:
 
 def digest_of(path: Path) -> str:
     """SHA-256 of the content of a file, or of the files of a view's folder; "" if it cannot be read."""
-    found = hashlib.sha256()
+    files, found = [path / name for name in PARTS] if path.is_dir() else [path], hashlib.sha256()
+    if not all(file.is_file() for file in files):  # opening a pipe would wait forever
+        return ""
     try:
-        for file in (path / name for name in PARTS) if path.is_dir() else (path,):
+        for file in files:
             with file.open("rb") as opened:
                 found.update(hashlib.file_digest(opened, "sha256").digest())
     except OSError:  # the reader reports the error

@@ -130,7 +130,7 @@ class SceneMap:
             e-values. All are valid for any dependence.
         objects : Threshold, optional
             Threshold for mean embeddings, calibrated on known objects by `object_threshold` of another map. An object
-            is then "new" if its mean embedding is more novel than those of the known objects. This finds more unknown
+            then has one p-value: the rank of the novelty of its mean embedding among them. This finds more unknown
             objects. The guarantee holds only for objects seen in a similar way. Default: the p-values of the looks are
             combined. Best guesses then use the threshold of single looks.
         cell : float

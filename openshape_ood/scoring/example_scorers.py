@@ -158,7 +158,8 @@ class NeighborScorer:
 
 @dataclass(frozen=True, eq=False)
 class GaussianScorer:
-    """Squared Mahalanobis distance of unit rows to the nearest class; if relative, minus that of the background.
+    """Squared Mahalanobis distance of unit rows to the nearest class. If relative, the distance to the background is
+    subtracted.
 
     The background is one distribution of all examples. New classes add a mean, and new examples change the mean of
     their class. Covariance and background do not change. `Judgement.nearest` has the class mean with the largest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def test_a_bag_again_adds_nothing_and_says_so(tmp_path: Path) -> None:
 
 def test_digests_are_of_the_content(tmp_path: Path) -> None:
     assert digest_of(tmp_path / "missing") == ""
+    os.mkfifo(tmp_path / "pipe.ply")
+    assert digest_of(tmp_path / "pipe.ply") == ""  # a pipe is not opened, because that would wait forever
     view = room_view(1, categories=["chair"], objects=1).view
     for name in ("first", "second"):
         save_view(view, tmp_path / name)
