@@ -9,14 +9,14 @@ the same novelty alone and in any batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openshape_ood.encoders.encoding import Sampling, by_batch, encode, encode_batch, encode_with_spread
+from openshape_ood.encoders.encoding import CloudEncoder
 from openshape_ood.encoders.protocols import Identity, NamesEncoder, PatchEncoder, Patches, Stage
 from openshape_ood.registry.ensembles import SIGN, ensemble, together_sha256
 from openshape_ood.registry.rows import Row
@@ -56,7 +56,7 @@ class TextMember(NamesEncoder, Protocol):
     def weights(self) -> str: ...
 
 
-class ShapeEnsemble:
+class ShapeEnsemble(CloudEncoder):
     """Several shape encoders as one `PatchEncoder`, made by `ShapeEncoder.from_pretrained("vitb32+uni3d-b")`.
 
     A file is read once, and a surface is sampled once for all members. A member with fewer points gets a subset. If the
@@ -84,33 +84,6 @@ class ShapeEnsemble:
         known = [member.temperature for member in self.members if member.temperature is not None]
         self.temperature = float(np.mean(known)) if len(known) == len(self.members) else None
 
-    def encode(
-        self,
-        shapes: Any,
-        *,
-        up: str | Sequence[str] = "file",
-        seed: int = 0,
-        num_samples: int = 1,
-        batch_size: int = 32,
-        progress: bool = False,
-        normalize: bool = True,
-    ) -> np.ndarray:
-        """Embeddings (b, d), as from `ShapeEncoder.encode`."""
-        return encode(self, shapes, Sampling(up, seed, num_samples, batch_size, progress), normalize)
-
-    def encode_with_spread(
-        self,
-        shapes: Any,
-        *,
-        up: str | Sequence[str] = "file",
-        seed: int = 0,
-        num_samples: int = 8,
-        batch_size: int = 32,
-        progress: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (b, d) and spread of samplings (b,), as from `ShapeEncoder.encode_with_spread`."""
-        return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
-
     def encode_patches(
         self,
         shapes: Any,
@@ -135,14 +108,6 @@ class ShapeEnsemble:
         lead = max(patches, key=lambda one: one.centers.shape[1])
         parts = [one.features if one is lead else _nearest_features(lead.centers, one) for one in patches]
         return lead._replace(features=_side_by_side(parts))
-
-    def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """Embeddings (b, d) of prepared clouds, as from `ShapeEncoder.encode_prepared`."""
-        return encode_batch(self, points)
-
-    def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
-        """Embeddings (b, d) of batches of prepared clouds, as from `ShapeEncoder.encode_batches`."""
-        return by_batch(self._encode_stacks, batches)
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         for clouds in stacks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
@@ -13,15 +13,7 @@ import torch
 
 from openshape_ood.checks import check_choice, check_seed
 from openshape_ood.encoders.devices import exact, find_device
-from openshape_ood.encoders.encoding import (
-    Sampling,
-    by_batch,
-    encode,
-    encode_batch,
-    encode_with_spread,
-    prepared_batches,
-    progress_bar,
-)
+from openshape_ood.encoders.encoding import CloudEncoder, progress_bar
 from openshape_ood.encoders.ensemble import ShapeEnsemble
 from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import overlapped
@@ -33,6 +25,7 @@ from openshape_ood.registry.names import find_checkpoint, is_registered
 from openshape_ood.registry.rows import Row
 from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.registry.weights import load_network
+from openshape_ood.shapes.batch import prepared_batches
 from openshape_ood.shapes.points import in_order, same_size
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
@@ -40,7 +33,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
 
 
-class ShapeEncoder(Shared):
+class ShapeEncoder(CloudEncoder, Shared):
     """Frozen encoder of clouds, meshes and files.
 
     If a process encodes with two or more threads and then forks, the forked process hangs in torch when it encodes.
@@ -179,77 +172,6 @@ class ShapeEncoder(Shared):
             "licence": self.row.licence,
         }
 
-    def encode(
-        self,
-        shapes: Any,
-        *,
-        up: str | Sequence[str] = "file",
-        seed: int = 0,
-        num_samples: int = 1,
-        batch_size: int = 32,
-        progress: bool = False,
-        normalize: bool = True,
-    ) -> np.ndarray:
-        """Embeddings of shapes. In float32, a shape has the same embedding alone and in any batch.
-
-        Global settings of torch have no effect.
-
-        Parameters
-        ----------
-        shapes : cloud, stack, or list
-            One cloud (n, 3|6), or a stack (b, n, 3|6), in numpy or torch; or a list of clouds of any sizes, paths or
-            trimesh objects. If there are several paths, child processes with limits of time and memory read them.
-            Clouds may have any origin and unit, because they are centered and scaled. Colors are from 0 to 1 or 0 to
-            255, or missing.
-        up : str or sequence of str
-            Gravity axis of the data: "y", "z" or "x" with an optional "-", or "file" for the axis in the file, else y.
-            Give one axis for all shapes, or one per shape.
-        seed : int
-            Seed for resampling clouds and sampling surfaces.
-        num_samples : int
-            Number of embeddings of each shape that are averaged, each from a new sampling. More samples reduce the
-            random variation of the embedding.
-        batch_size, progress : int and bool
-            Number of shapes per batch; True to show a progress bar.
-        normalize : bool
-            True to return unit vectors.
-
-        Returns
-        -------
-        array (b, d) float32
-
-        Raises
-        ------
-        CloudError, ShapeFileError, MissingPackageError, InputError, WeightsError
-            For an unusable shape (named in the message), a file format without its optional package, an invalid value,
-            or an embedding that is zero or not finite.
-
-        Examples
-        --------
-        >>> from openshape_ood.synthetic import sample
-        >>> encoder = ShapeEncoder.from_pretrained("tiny")
-        >>> encoder.encode([sample("chair", 500, seed=1), sample("lamp", 900, seed=1)]).shape
-        (2, 192)
-        """
-        return encode(self, shapes, Sampling(up, seed, num_samples, batch_size, progress), normalize)
-
-    def encode_with_spread(
-        self,
-        shapes: Any,
-        *,
-        up: str | Sequence[str] = "file",
-        seed: int = 0,
-        num_samples: int = 8,
-        batch_size: int = 32,
-        progress: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Embeddings (b, d) as from `encode`, and the spread (b,) of the samplings of each shape.
-
-        The spread is the mean of 1 - cosine between the samplings and their average; 0 if all are equal. Arguments and
-        errors are as in `encode`.
-        """
-        return encode_with_spread(self, shapes, Sampling(up, seed, num_samples, batch_size, progress))
-
     def encode_patches(
         self,
         shapes: Any,
@@ -299,7 +221,7 @@ class ShapeEncoder(Shared):
                 "Use an encoder such as vitb32."
             )
         encoded: list[tuple[np.ndarray, ...]] = []
-        prepared = prepared_batches(listed, self.spec, ups, [seed], batch_size)
+        prepared = prepared_batches(listed, ups, [seed], batch_size, self.spec)
         with closing(prepared) as batches, progress_bar(len(listed), progress) as bar:
             for clouds in batches:
                 alike, stacks = same_size(clouds)
@@ -311,21 +233,8 @@ class ShapeEncoder(Shared):
         features, centers, *radii = (np.concatenate(column) for column in zip(*encoded, strict=True))
         return Patches(features, centers, radii[0] if radii else self.network.radius)
 
-    def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """Raw embeddings (b, d) float32 of prepared clouds, in one batch. They are not normalized.
-
-        `points` are (b, n, 6), or a list of clouds (n, 6) of any sizes. They must be prepared as by
-        `shapes.points.prepare`: turned to the up axis of the encoder, xyz with mean 0 and largest norm 1, rgb in [0,
-        1]. Nothing is checked, resampled or scaled.
-        """
-        return encode_batch(self, points)
-
-    def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
-        """`encode_prepared` for many float32 batches, in order. On a CUDA device, batches are sampled in advance."""
-        return by_batch(self._encode_stacks, batches)
-
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Embeddings (b, d) of clouds (b, n, 6)."""
+        """On a CUDA device, stacks are sampled in advance."""
         if self.device.type == "cuda" and isinstance(self.network, StagedNetwork):
             yield from overlapped(self.network, stacks, self.device)
             return

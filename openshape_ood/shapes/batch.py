@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -190,19 +191,28 @@ def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.nd
             yield done.arrays[0]
 
 
-def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 of shapes, prepared for the encoder with the spec `frame`, in order.
+def prepared_batches(
+    shapes: Sequence[Shape], ups: Sequence[str], seeds: Sequence[int], batch_size: int, frame: CloudSpec
+) -> Generator[list[np.ndarray]]:
+    """Batches of clouds (count, 6) float32 of shapes, prepared for the encoder with the spec `frame`.
 
-    jobs: shapes, each with its gravity axis and seed. Raises the error of the first unusable shape.
+    ups: gravity axis of each shape. Every batch of shapes is sampled with each seed before the next batch. Raises the
+    error of the first unusable shape.
     """
-    files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
-    with contextlib.ExitStack() as stack:
-        read = stack.enter_context(contextlib.closing(ready_files(files, frame))) if files else iter(())
-        for shape, up, seed in jobs:
-            if shape.path is None:
-                yield prepare(shape.cloud(frame.count, seed), frame, up=up, seed=seed, name=shape.name)
-            else:
-                yield next(read)
+    size = check_whole(batch_size, "batch_size")
+    batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
+    jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
+    files = [[os.fsdecode(one.path), up, seed, one.name] for one, up, seed in jobs if one.path is not None]
+    with contextlib.closing(ready_files(files, frame)) as read:
+        clouds = (
+            prepare(shape.cloud(frame.count, seed), frame, up=up, seed=seed, name=shape.name)
+            if shape.path is None
+            else next(read)
+            for shape, up, seed in jobs
+        )
+        for batch in batches:
+            for _ in seeds:
+                yield list(islice(clouds, len(batch)))
 
 
 def _reads(done: Generator[processes.Done]) -> Generator[Read]:
