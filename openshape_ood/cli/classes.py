@@ -110,7 +110,7 @@ def build(
     saved known classes have another encoder or other kinds of data.
     """
     from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty.preparation import PATCH_STAGE, known_classes
+    from openshape_ood.novelty.pipeline import PATCH_STAGE, known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
     from openshape_ood.shapes.points import AxisWarning
 

@@ -1,9 +1,9 @@
-"""Threshold of a pipeline, with one precedence for all entry points."""
+"""Threshold of a pipeline from calibration shapes, and validation of these shapes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,29 +27,6 @@ WHY = (
     "An example is its own nearest neighbor, so the threshold would be too low. "
     "Calibrate on other known shapes, or remove these from the examples."
 )
-
-
-def chosen_threshold(
-    given: Threshold | None,
-    calibrated: Threshold | None,
-    saved: Threshold | None,
-    generated: Callable[[float], Threshold | None] | None,
-    coverage: float | None = None,
-) -> Threshold | None:
-    """Threshold with the highest precedence, for a coverage; None if no source gives one.
-
-    Precedence: explicit, then from calibration shapes, then saved with the known classes, then from `generated`.
-    `generated` is a function of the coverage that calibrates on generated shapes.
-    """
-    if coverage is not None:
-        calibration_needed(coverage)  # validates the coverage
-    if given is not None:
-        return given.at(coverage)
-    if calibrated is not None:
-        return calibrated
-    if saved is not None:
-        return saved.at(coverage)
-    return None if generated is None else generated(COVERAGE if coverage is None else coverage)
 
 
 def from_calibration(

@@ -9,7 +9,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -18,23 +17,23 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
-from openshape_ood.decisions.calibration import share_between
+from openshape_ood.decisions.calibration import calibration_needed, share_between
 from openshape_ood.decisions.drift import DriftStream, check_share
 from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import Encoders
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
-from openshape_ood.errors import FileError, InputError, MixedEncodersError, OpenShapeError
-from openshape_ood.known import KnownClasses, check_patches
+from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, OpenShapeError
+from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
 from openshape_ood.known.classes import read_note
 from openshape_ood.novelty import up_axis
-from openshape_ood.novelty.calibration import COVERAGE, Calibration, chosen_threshold, from_calibration
+from openshape_ood.novelty.calibration import COVERAGE, Calibration, from_calibration
 from openshape_ood.novelty.generated import Generated, generated_threshold
 from openshape_ood.novelty.labels import LabelSample, check_sample, scored_by
-from openshape_ood.novelty.preparation import PATCH_STAGE, example_axis, known_classes, settled_method
 from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.novelty.up_axis import FALLBACK, UpAxis, by_words, find_up, plausible, spread
-from openshape_ood.scoring import Judgement, Method, find_method, judge
-from openshape_ood.scoring.methods import check_known
+from openshape_ood.scoring import DEFAULTS, Judgement, Method, default_method, find_method, judge
+from openshape_ood.scoring.methods import Kind, check_known, kind_of
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes.batches import AUTO, Batch, Reading, in_batches
 from openshape_ood.shapes.failure import Failure
 from openshape_ood.shapes.points import UPS, AxisWarning, check_up, resample
@@ -43,6 +42,7 @@ from openshape_ood.shapes.shape import UNSTATED, Shape, list_shapes, resolve_ups
 
 Errors = Literal["raise", "skip"]
 Ups = str | Sequence[str]
+PATCH_STAGE = "tokens"  # default stage for patch methods
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class NoveltyPipeline:
             raise InputError(
                 "known_up is given with ready KnownClasses. Expected known_up only with example shapes. Leave it out."
             )
-        examples_up = example_axis(up, known_up) if isinstance(known, Mapping) else "file"
+        examples_up = _example_axis(up, known_up) if isinstance(known, Mapping) else "file"
         check_encoders(encoder, text)
         if threshold is not None:
             check_threshold(threshold)
@@ -310,7 +310,10 @@ class NoveltyPipeline:
         generated: Generated | None = "scans",
         source: str = "",
     ) -> NoveltyPipeline:
-        """Copy with the threshold of highest precedence. See `calibration.chosen_threshold`.
+        """Copy with the threshold of highest precedence, for a coverage; without one if no source gives one.
+
+        Precedence: explicit, then from calibration shapes, then saved with the known classes, then from generated
+        shapes.
 
         Parameters
         ----------
@@ -321,15 +324,19 @@ class NoveltyPipeline:
         source : str
             Description of the calibration shapes.
         """
-        provenance = self.provenance
+        if coverage is not None:
+            calibration_needed(coverage)  # validates the coverage
+        provenance, saved, chosen = self.provenance, self.known.threshold, None
         if threshold is not None:
             threshold.check_fits(provenance)
-        made = None if calibration is None else from_calibration(calibration, self.known, coverage, groups, source)
-        saved = self.known.threshold
-        if saved is not None and not saved.fits(provenance):
-            saved = None
-        of_generated = None if generated is None else partial(generated_threshold, self, generated=generated)
-        return replace(self, threshold=chosen_threshold(threshold, made, saved, of_generated, coverage))
+            chosen = threshold.at(coverage)
+        elif calibration is not None:
+            chosen = from_calibration(calibration, self.known, coverage, groups, source)
+        elif saved is not None and saved.fits(provenance):
+            chosen = saved.at(coverage)
+        elif generated is not None:
+            chosen = generated_threshold(self, COVERAGE if coverage is None else coverage, generated)
+        return replace(self, threshold=chosen)
 
     @property
     def provenance(self) -> Provenance:
@@ -593,6 +600,74 @@ class NoveltyPipeline:
 
 
 SAVED = ("up", "silent", "seed", "num_samples")
+
+
+def settled_method(known: Any, method: str | Method | None) -> Method:
+    """The given method, or the default for this kind of classes. Raises `InputError` if it does not fit the kind."""
+    if not isinstance(known, KnownClasses):
+        kind = _requested_kind(known)
+        return find_method(DEFAULTS[kind] if method is None else method, kind)
+    # classes with names and examples fit methods of every kind; `check_known` checks patches and negative words
+    anything = known.text is not None and kind_of(known) == "examples"
+    return find_method(default_method(known) if method is None else method, None if anything else kind_of(known))
+
+
+def _requested_kind(known: Any) -> Kind:
+    """Kind of classes that are not prepared yet; validates their names before any model loads."""
+    if isinstance(known, Mapping):
+        with_examples = {name: value for name, value in known.items() if value is not None}
+        if with_examples:
+            check_examples(with_examples)
+        check_names(list(known))
+        if not with_examples:
+            return "names"
+        return "examples" if len(with_examples) == len(known) else "both"
+    if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
+        raise InputError(
+            "known mixes names and examples in a list. Expected one mapping, with None for a class with only a name. "
+            'Give {"chair": shapes, "sofa": None}.'
+        )
+    if not isinstance(known, Sequence | np.ndarray):  # the order of a set is undefined
+        raise ClassNamesError(
+            f"known is {type(known).__name__}. Expected a list of names, or a mapping from names to examples. "
+            "Give list(...) or dict(...)."
+        )
+    check_names(known)
+    return "names"
+
+
+def _example_axis(up: str | Sequence[str], known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
+    if isinstance(known_up, Mapping):
+        return known_up
+    if known_up is not None:
+        return known_up if known_up == "file" else check_up(known_up, "known_up")
+    if isinstance(up, str) and up == AUTO:
+        return "file"
+    if not isinstance(up, str):
+        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
+    return up
+
+
+def known_classes(
+    known: Any,
+    method: Method,
+    encoders: Encoders,
+    *,
+    up: str | Mapping[str, Sequence[str]] = "file",
+    **settings: Any,
+) -> KnownClasses:
+    """Prepare known classes with the data that a method needs. `up` is the axis of the example shapes."""
+    if isinstance(known, KnownClasses):
+        return known
+    examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
+    if len(examples) == len(known) and method.needs != "text and examples":
+        patches = PATCH_STAGE if method.needs == "patches" else None
+        return KnownClasses.from_examples(examples, encoders.shape, up=up, patches=patches, **settings)
+    names = list(known)
+    if examples:
+        return KnownClasses.from_both(names, examples, encoders.shape, encoders.text, up=up, **settings)
+    words = negative_words(encoders.text) if method.needs == "negatives" else ()
+    return KnownClasses.from_names(names, encoders.text, negatives=[word for word in words if word not in names])
 
 
 def check_rates(unsure: Any, novel: Any) -> tuple[float, float | None]:

@@ -14,7 +14,7 @@ from openshape_ood.encoders.protocols import Identity, NamesEncoder, check_encod
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import NoveltyPipeline
-from openshape_ood.novelty.preparation import known_classes, settled_method
+from openshape_ood.novelty.pipeline import known_classes, settled_method
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.registry import find_checkpoint
 from openshape_ood.scenes.scene import Scene, as_scene

@@ -126,9 +126,9 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
 
 def warn_of_stated(up: str, shapes: Sequence[Shape]) -> None:
     """Warn if some files state another axis than the one given for all shapes."""
-    others = [
-        (shape.path or shape.name, axis) for shape in shapes if up in UPS and (axis := _stated(shape)) not in (None, up)
-    ]
+    if up not in UPS:
+        return
+    others = [(shape.path or shape.name, axis) for shape in shapes if (axis := _stated(shape)) not in (None, up)]
     if others:
         path, axis = others[0]
         more = f" ({len(others) - 1} more state another axis)" if len(others) > 1 else ""

@@ -102,16 +102,6 @@ class FoldedAbstraction(nn.Module):
         return torch.cat(features).unflatten(0, (len(points), -1))
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of queries (b, h, t, w) to keys and values (b, h, s, w).
-
-    With gradients on a CPU, plain products are used: the backward pass of torch's fused kernel is slower.
-    """
-    if q.requires_grad and q.device.type == "cpu":
-        return (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1) @ v
-    return F.scaled_dot_product_attention(q, k, v)
-
-
 class Attention(nn.Module):
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
@@ -129,7 +119,10 @@ class Attention(nn.Module):
             queries, others = weight.tensor_split([len(weight) // 3])
             q = rearrange(F.linear(x[:, :first], queries), "b t (h w) -> b h t w", h=self.heads)
             k, v = rearrange(F.linear(x, others), "b t (two h w) -> two b h t w", two=2, h=self.heads)
-        mixed = attend(q, k, v)
+        if q.requires_grad and q.device.type == "cpu":  # the backward pass of torch's fused kernel is slower
+            mixed = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1) @ v
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v)
         return self.fn["to_out"](rearrange(mixed, "b h t w -> b t (h w)"))
 
 

@@ -72,7 +72,7 @@ class TextEncoder:
         self.templates = find_templates(row.text.templates if templates is None else templates)
         self.average = row.text.average if average is None else average
         check_choice(self.average, "average", AVERAGES)
-        self.aliases = _checked_aliases(aliases or {})
+        self.aliases = _checked_aliases(aliases) if aliases else {}
         self._row, self._device = row, device
         self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
         # static vectors need no cache, because computing them is faster than reading a cache
