@@ -39,7 +39,7 @@ def run(
         model = DEFAULT if _is_here(DEFAULT) else FALLBACK
         if model != DEFAULT:
             how = f"openshape-ood checkpoints fetch {DEFAULT}"
-            print(f"{DEFAULT} is not on this machine (to get it: {how}). The page begins with {model}", flush=True)
+            print(f"{DEFAULT} is not on this machine (to get it: {how}). The page begins with {model}.", flush=True)
     model = find_checkpoint(model).name
     clean_names(known.names if isinstance(known, KnownClasses) else known)
     port = _free_port(host, port)
