@@ -78,7 +78,7 @@ def own_key() -> bytes | None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Temporary file in the folder of `path`. It is renamed to `path` on success, and deleted on an exception.
+    """Atomic write of `path`: yields a temporary file, then renames it to `path`; an exception deletes it.
 
     Readers see the old or the complete new file, even if several processes and threads write it.
     """
@@ -216,7 +216,7 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
-    """Write a file, whole or not at all. what: name of the content for messages. Raises `FileError`."""
+    """Write a file atomically. what: name of the content for messages. Raises `FileError`."""
     with saving(path, what) as file:
         file.write(content)
     return given_path(path, "path")
@@ -242,7 +242,7 @@ def _damaged(path: Path, what: str, error: Exception) -> FileError:
 
 @contextlib.contextmanager
 def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
-    """Open a file for writing in parts; on success, it appears at `path` at once. Raises `FileError`."""
+    """Write a file in parts, atomically: yields an open file. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
@@ -266,7 +266,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any], what: str) -> Path:
-    """Write arrays and a JSON header to a .safetensors file, whole or not at all. Raises `FileError`."""
+    """Write arrays and a JSON header to a .safetensors file atomically. Raises `FileError`."""
     from safetensors.numpy import save
 
     path = _safetensors_path(path, what)
@@ -321,7 +321,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
 def keep_training(
     path: Path, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, progress: Any, what: str
 ) -> None:
-    """Save the state of a training for `resumed_training`, whole or not at all.
+    """Save the state of a training for `resumed_training`, atomically.
 
     settings: all settings that the training depends on. progress: its position. Both must be JSON-serializable.
     """

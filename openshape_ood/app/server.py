@@ -85,7 +85,9 @@ def launch(
         for package in ("gradio", "plotly"):  # a missing package is reported before the page is built
             import_module(package)
     except ModuleNotFoundError as error:
-        raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
+        raise MissingPackageError(
+            f"the page is not available. Expected the package {error.name}. Run pip install 'openshape-ood[app]'."
+        ) from error
     from starlette.middleware import Middleware
 
     from openshape_ood.app.page import build

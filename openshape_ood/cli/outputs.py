@@ -44,7 +44,9 @@ def check_picture(
     """`check_out` for a picture. Raises `MissingPackageError` if the drawing package is not installed."""
     check_out(option, path, suffixes, out)
     if path is not None and find_spec(package) is None:
-        raise MissingPackageError(f"{option} {path} needs {package}: pip install 'openshape-ood[plots]'")
+        raise MissingPackageError(
+            f"{option} {path} is not available. Expected the package {package}. Run pip install 'openshape-ood[plots]'."
+        )
 
 
 def drawn_by(path: Path | None) -> str:

@@ -46,7 +46,7 @@ class ClipOptions:
         str,
         option(
             ENCODER,
-            "Scales of the image tiles. ours: four, each with five jittered copies and their mirror images. "
+            "Scales of the image tiles. ours: four scales, each with five jittered copies and their mirror images. "
             "chefer_et_al: one. quick: four, without copies.",
             "NAME",
             completer=preset_names,

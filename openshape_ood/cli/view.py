@@ -259,7 +259,9 @@ def _check_film(film: str, out: Path | None) -> None:
     if out is None:
         raise InputError(f"--film {film} was given without --out. Expected a folder. Give --out FOLDER.")
     if film == "mp4" and find_spec("imageio_ffmpeg") is None:
-        raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
+        raise MissingPackageError(
+            "MP4 films are not available. Expected the package imageio-ffmpeg. Run pip install 'openshape-ood[film]'."
+        )
 
 
 def _written(result: CompletedView, folder: Path, film: str) -> list[Path]:

@@ -61,7 +61,7 @@ def watch(
     ] = "map",
     topic: Annotated[
         list[str] | None,
-        option(STREAM, "Topics of a bag. Default: all clouds, and images with depth in the topic.", "NAME..."),
+        option(STREAM, "Topics of a bag. Default: all clouds, and images whose topic contains 'depth'.", "NAME..."),
     ] = None,
     max_jump: Annotated[
         float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)

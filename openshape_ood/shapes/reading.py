@@ -216,7 +216,9 @@ def parsing(path: Path) -> Iterator[None]:
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         how = format_of(path).install.get(package, f"pip install {package}")
-        raise MissingPackageError(f"reading {kind} files needs the package {package!r}: {how}") from error
+        raise MissingPackageError(
+            f"{kind} files are not available. Expected the package {package}. Run {how}."
+        ) from error
     except BaseException as error:
         # the LAZ decoder raises PanicException, which is not a subclass of Exception and cannot be imported
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":

@@ -143,7 +143,9 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise MissingPackageError("a backbone by name needs timm: pip install 'openshape-ood[surfaces]'") from error
+        raise MissingPackageError(
+            "backbones by name are not available. Expected the package timm. Run pip install 'openshape-ood[surfaces]'."
+        ) from error
     if not timm.is_model(name.partition(".")[0]):
         raise UnknownNameError(
             f"timm has no network {name!r}. Expected a name from timm.list_models(). Give another name, or a module."

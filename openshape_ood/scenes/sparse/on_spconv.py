@@ -29,7 +29,7 @@ def load_spconv(device: torch.device) -> Any:
         from spconv.cppconstants import CPU_ONLY_BUILD
     except ImportError as error:
         raise MissingPackageError(
-            f"backend 'spconv' cannot be loaded ({error}). Expected the package. Run {INSTALL}, or take backend "
+            f"backend 'spconv' cannot be loaded ({error}). Expected the package spconv. Run {INSTALL}, or take backend "
             "'torch'."
         ) from error
     if CPU_ONLY_BUILD and device.type == "cuda":

@@ -137,7 +137,7 @@ class Field:
             from skimage.measure import marching_cubes
         except ImportError as error:
             raise MissingPackageError(
-                "meshes need scikit-image. Expected the extra [views]. Run pip install 'openshape-ood[views]'."
+                "meshes are not available. Expected the package scikit-image. Run pip install 'openshape-ood[views]'."
             ) from error
         import trimesh
 
