@@ -36,8 +36,8 @@ class Candidate:
     """An object of one scan, and the state of its place in the other scan.
 
     rows: points (m,) of its scan, ascending; free, occupied, unseen: fractions of its voxels in the other scan;
-    strength: square meters of surface at places that the other scan saw empty, weighted by distance to it; whole: True
-    for a changed object; proposal: index of its proposal, -1 for points outside all proposals.
+    strength: square meters of surface at places that the other scan saw empty, weighted by distance to that scan;
+    whole: True for a changed object; proposal: index of its proposal, -1 for points outside all proposals.
     """
 
     rows: np.ndarray
@@ -122,7 +122,7 @@ def _compared(
 ) -> Candidate:
     """Candidate of a proposal: changed if at least half of its seen part, and LEAST voxels, were seen empty.
 
-    If a fraction below SEEN was seen, the proposal must also share LEAST voxels with a changed component.
+    If less than a fraction SEEN of it was seen, it must also share LEAST voxels with a changed component.
     """
     free, occupied = int(cells.changed[voxels].sum()), int(cells.occupied[voxels].sum())
     whole = free >= max(LEAST, GONE * (free + occupied))

@@ -82,8 +82,8 @@ def _hidden(sides: Sequence[_Side], taken: Sequence[set[int]], limit: float) -> 
     """Pairs of a changed object and an object of the other scan inside its box.
 
     The changed object filled the place of the other object, so this place was not seen empty. The other object is the
-    same object after a short move, or it replaces the changed object. taken: paired objects of each scan, which the
-    function extends.
+    same object after a short move, or it replaces the changed object. taken: paired objects of each scan; the
+    function adds the new pairs.
     """
     pairs = list[tuple[str, int, int]]()
     for late, (side, other) in enumerate((sides, sides[::-1])):

@@ -124,8 +124,8 @@ def chosen(candidates: Iterable[Candidate]) -> tuple[int | None, bool]:
     """Number of the object that a look shows, or None; and True if the choice is certain.
 
     A single candidate at the same place is certain. Of several at the same place, the largest cosine is chosen. Without
-    any, it is the largest cosine, at least `SAME`, among the candidates with a partial overlap. A look that overlaps
-    objects but fits none is uncertain: it may be merged later.
+    any, the candidate with a partial overlap and the largest cosine is chosen, if this cosine is at least `SAME`. A
+    look that overlaps objects but fits none is uncertain: it may be merged later.
     """
     touched = [one for one in candidates if one.overlap.most >= TOUCHED]
     placed = [one for one in touched if one.overlap.is_place]

@@ -82,10 +82,10 @@ def alike(rows: np.ndarray, min_size: int) -> np.ndarray:
 
 
 def reach(examples: np.ndarray, others: np.ndarray) -> float:
-    """Reach of a named class: an object within this cosine distance of its examples (m, d) gets its name.
+    """Reach of a named class: objects within this cosine distance of the examples (m, d) get the name of the class.
 
-    Half of the distance to the nearest row of `others` (j, d), which are of other classes; at most 0.35. Without
-    `others`: 0.35. It is no calibrated threshold: a calibration needs further objects of the class.
+    The reach is half of the distance to the nearest row of `others` (j, d), which are of other classes; at most 0.35.
+    Without `others`: 0.35. It is no calibrated threshold: a calibration needs further objects of the class.
     """
     if not len(others):
         return FARTHEST

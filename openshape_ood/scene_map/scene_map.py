@@ -43,7 +43,7 @@ class SceneMap:
     """Map of the objects of a place over many views: positions, known classes, and unknown objects.
 
     Create it by `prepare` or `load`. Each added view, scan or crop gives looks: one for each object found in it. A look
-    is whole if it has at least `least` points. In a view, the image border must also not cut off the object, and an
+    is whole if it has at least `least` points. In a view, the whole object must also be inside the image, and an
     occluder may hide at most a quarter of its outline. Only whole looks are evidence.
 
     The first rule that applies gives the verdict of an object:
@@ -132,7 +132,7 @@ class SceneMap:
             Threshold for mean embeddings, calibrated on known objects by `object_threshold` of another map. An object
             then has one p-value: the rank of the novelty of its mean embedding among them. This finds more unknown
             objects. The guarantee holds only for objects seen in a similar way. Default: the p-values of the looks are
-            combined. Best guesses then use the threshold of single looks.
+            combined, and best guesses use the threshold of single looks.
         cell : float
             Side in meters of the cells that represent the place of an object. Default: 0.05.
         least : int

@@ -21,7 +21,7 @@ FILE, SCANS = "file", "z"
 def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, str]:
     """Up axis of known shapes for a scan, and the fallback for shapes without a stated axis.
 
-    The first axis is `known_up`, or "file": the axis that each file states. The fallback is `scan_up`, the axis that
+    The first value is `known_up`, or "file": the axis that each file states. The fallback is `scan_up`, the axis that
     the user gave for the scan. Without `scan_up`, it is z, the axis of scans and of their crops.
 
     Examples

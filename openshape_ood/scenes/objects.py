@@ -72,14 +72,14 @@ def score_scene(
     threshold : Threshold, optional
         Objects beyond it are "novel" and have the name "new". Default: as in `score_novelty`.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
-        Proposal method, see `find_objects`; or a result of `find_objects`; or a map of the points, such as from
-        `segment_scene`, whose novel regions are proposals; or your own masks (n,) or rows (m,). Row i of `.result` is
-        proposal i; `SceneObject.proposal` is the same index.
+        Proposal method, or a result of `find_objects`. A map of the points, such as from `segment_scene`: its novel
+        regions are the proposals. Or your own masks (n,) or rows (m,). Row i of `.result` is proposal i;
+        `SceneObject.proposal` is the same index.
     most : int, optional
         Maximum number of objects. Default: 100 for a proposal method, all for given proposals.
     size_weight : float
         The cosine to a class increases by this weight times the log-likelihood (at least -6) of the object's size
-        under the class. With 0.1, more real objects got the correct name; of objects with unusual size, fewer did.
+        under the class. With 0.1, more real objects got the correct name, but fewer objects of unusual size.
     sizes : mapping, optional
         Mean and standard deviation (2, 3) of the logarithms of longer side, shorter side and height in meters, by name.
         Default: sizes of generated shapes.

@@ -38,7 +38,7 @@ class SceneObject:
     Attributes
     ----------
     number : int
-        From 1, most novel first. `SceneResult.numbers` has it for the points whose innermost object this is.
+        From 1, most novel first. In `SceneResult.numbers`, each point has the number of its innermost object.
     rows : (m,) int64
         Indices of the object's points in the scan, sorted; objects may share points.
     box : Box

@@ -59,8 +59,8 @@ def segment_scene(
         Threshold for the same encoder and method, such as from `calibrate_marks` on maps of known scans. Default:
         `known.marks`, the threshold for maps, else `known.threshold`.
     smooth : int
-        Rounds of smoothing. Each round replaces novelty and similarities of a voxel by the mean over it and its up to
-        26 touching voxels. The nearest class is then the one with the largest mean similarity.
+        Rounds of smoothing. Each round replaces novelty and similarities of a voxel by the mean over this voxel and all
+        voxels that touch it. The nearest class is then the class with the largest mean similarity.
 
     Returns
     -------

@@ -64,9 +64,9 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
     """Warn if points (n, 3) in meters, read with `up`, look like a room with another up axis.
 
-    The extent along the other axis is a room height, and clearly less than along `up`. The largest flat layer across
-    this axis is at least as large as across `up`, because floors are larger than walls. The warning names the axis with
-    the largest layer, and axes with almost as large ones.
+    There are two conditions. The extent along the other axis is a room height, and clearly less than along `up`. The
+    largest flat layer across this axis is at least as large as across `up`, because floors are larger than walls. The
+    warning names the axis with the largest layer, and axes whose largest layer is almost as large.
     """
     some = _some(points)
     low, high = np.percentile(some, (0.5, 99.5), axis=0)

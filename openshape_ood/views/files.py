@@ -165,7 +165,7 @@ def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[
     """Arrays of a view, from the content of a published scene file. held: size of an untrusted file in bytes.
 
     If the file has `img_shape` (width, height), color and depth are resized to it by nearest pixels. The intrinsics
-    belong to the stored or to the resized image. The image whose center is nearer to the principal point is assumed.
+    belong to the stored or to the resized image: to the image whose center is nearer to the principal point.
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
         if not isinstance(scene[name], np.ndarray):  # nested lists may need far more memory than their file

@@ -154,7 +154,7 @@ def _is_wall(grid: Grid, plane: Plane, thick: float) -> bool:
 
 
 def _behind(grid: Grid, plane: Plane, thick: float) -> float:
-    """Fraction of the voxels on the side of a wall that has fewer of them."""
+    """Fraction of the voxels behind a wall, which is the side with fewer voxels."""
     side = grid.places @ plane.normal - plane.offset
     return float(min((side > 2 * thick).mean(), (side < -2 * thick).mean()))
 

@@ -39,9 +39,10 @@ class Preset:
     flip : bool
         Process a mirrored copy of every tile too.
     legacy : {"", "height", "shorter"}
-        Published behavior; D is the height or the shorter side. A tile is dropped if its row is not below the width, or
-        its column is not below the height. The end of a long side can stay uncovered. Uncovered pixels are 0 instead of
-        unknown. Means of sentences are not normalized. The mean over the requested names is subtracted.
+        Published behavior; D is the height or the shorter side. Width and height are exchanged in the check of tiles: a
+        tile is dropped if its row is the width or more, or its column the height or more. So the end of a long side can
+        stay uncovered. Uncovered pixels are 0 instead of unknown. Means of sentences are not normalized. The mean over
+        the requested names is subtracted.
     """
 
     scales: tuple[Fraction, ...] = ((1, 1), (2, 3), (1, 2), (1, 4))
