@@ -166,7 +166,7 @@ class Comparator(Method, Shared):
         }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .safetensors file. A failed write changes no file. Raises `FileError` if writing fails."""
+        """Write a .safetensors file atomically. Raises `FileError` if writing fails."""
         state, arrays = self.similarity.state()
         header = {
             "family": self.similarity.family,

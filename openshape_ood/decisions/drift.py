@@ -364,7 +364,7 @@ class DriftStream:
         return stream
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .json file. A failed write changes no file. Raises `FileError` if writing fails."""
+        """Write a .json file atomically. Raises `FileError` if writing fails."""
         return save_whole(path, json.dumps(self.state()).encode(), "the drift test")
 
     @classmethod

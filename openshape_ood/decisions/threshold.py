@@ -372,7 +372,7 @@ known shapes)'
         return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .json file. A failed write changes no file. Raises `FileError` if writing fails."""
+        """Write a .json file atomically. Raises `FileError` if writing fails."""
         return save_whole(path, json.dumps(self.state()).encode(), "the threshold")
 
     @classmethod

@@ -69,7 +69,7 @@ def check_out(path: str | os.PathLike[str]) -> Path:
 
 
 def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -> Path:
-    """Write embeddings to one file. A failed write changes no file.
+    """Write embeddings to one file atomically.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ class ShapeEncoder(CloudEncoder, Shared):
         return cls(row, network, sha256, target, temperature, precision)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write network, sizes and cloud settings to one .safetensors file. A failed write changes no file.
+        """Write network, sizes and cloud settings to one .safetensors file atomically.
 
         Raises
         ------

@@ -383,7 +383,7 @@ class KnownClasses(Shared):
         return self.marks if self.marks is not None and self.marks.fits(provenance) else None
 
     def save(self, path: str | os.PathLike[str], note: Mapping[str, Any] | None = None) -> Path:
-        """Write a .safetensors file. Raises `FileError` if writing fails; an existing file then stays unchanged.
+        """Write a .safetensors file atomically. Raises `FileError` if writing fails.
 
         `note` has additional values that JSON can store. `load` ignores them, and `read_note` returns them.
         """

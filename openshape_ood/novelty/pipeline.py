@@ -562,7 +562,7 @@ class NoveltyPipeline:
         return find_up(clouds, self.known, encoder=self.encoders.shape, text=text, candidates=axes, **how)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write known classes, method, threshold and axis to a .safetensors file. A failed write changes no file.
+        """Write known classes, method, threshold and axis to a .safetensors file, atomically.
 
         `KnownClasses.load` and --known-file read it too. It contains name and hash of the encoder, not its weights.
         Raises `InputError` for a method without a registered name, `FileError` if writing fails.

@@ -106,7 +106,7 @@ def find_up(
     shapes : shapes
         Any form that `ShapeEncoder.encode` takes, b shapes of one source. For a single shape the result is "undecided".
     known : KnownClasses
-        With examples, a shape counts as known up to the novelty that 95 % of the examples do not exceed. Each example
+        With examples, a shape counts as known if its novelty is at most the 95 % quantile of the examples. Each example
         is scored against the others. With names only, a shape counts as known if it is nearer to a known name than to
         every negative word (`negative_words`). A threshold of `known` is ignored.
     encoder : Encoder

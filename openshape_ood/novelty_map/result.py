@@ -138,7 +138,7 @@ class NoveltyMap:
     baseline : float
         Median novelty of known elements; NaN if unknown.
     threshold : Threshold or None
-        Highest novelty of a known element.
+        Elements with a higher novelty are beyond the threshold.
     provenance : Provenance
         Encoder, method and settings.
     patches : PatchNovelty or None
@@ -361,7 +361,7 @@ class NoveltyMap:
         return plots.novelty_map(self, ax=ax, color=color, bar=bar)
 
     def save(self, path: str | os.PathLike[str], color: str = "novelty") -> Path:
-        """Write a file. If writing fails, an existing file stays unchanged.
+        """Write a file atomically.
 
         A map of points or voxels is written as a binary PLY with x y z, red green blue, novelty and class. A map of
         pixels is written as a PNG, with colors over the gray image.

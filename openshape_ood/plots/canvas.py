@@ -82,7 +82,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
-    """Write a picture to a file. If writing fails, an existing file stays unchanged.
+    """Write a picture to a file atomically.
 
     The same picture gives the same bytes.
 

@@ -198,7 +198,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return np.concatenate([np.full(len(part.classes), part.threshold.coverage) for part in self._parts])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the fitted detector to a .safetensors file. If writing fails, an existing file stays unchanged.
+        """Write the fitted detector to a .safetensors file atomically.
 
         Raises `FileError` if writing fails, `InputError` if the state of the method is not only arrays and numbers.
         """
