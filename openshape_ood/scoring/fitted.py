@@ -43,10 +43,10 @@ class Gaussian:
     def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
         """Fit covariances with the divisor m, shrunk towards their mean variance (Ledoit and Wolf).
 
-        The shrinkage is computed for the common covariance and used for both. A smaller one for the background would
-        give it less variance than the classes in directions without variance of the examples. There, the relative
-        distance would fall with the distance to the classes. A class with one
-        example has a mean, but is not part of the common covariance. The weight of the mean variance is at least 1e-6.
+        The shrinkage is computed for the common covariance, and used for the background too. With a smaller shrinkage,
+        the background would have less variance than the classes in directions in which the examples do not vary. In
+        these directions the relative distance would become smaller far from the classes. A class with one example has
+        a mean, but is not part of the common covariance. The weight of the mean variance is at least 1e-6.
 
         Parameters
         ----------
