@@ -251,7 +251,7 @@ def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
     error = run_json("checkpoints", "add", stick, "--as", "tiny", code=2)["error"]
     assert error["type"] == "WeightsError" and "Nothing needs to be added" in error["message"]
     both = run("checkpoints", "add", stick, "--as", "vitb32+tiny")
-    assert both.exit_code == 2 and "Expected one encoder. Give one of: tiny, vitb32" in both.stderr
+    assert both.exit_code == 2 and "Expected one encoder. Give one of tiny, vitb32" in both.stderr
     missing = run("checkpoints", "add", stick.with_name("none.pt"))
     assert missing.exit_code == 2 and "there is no file" in missing.stderr and "no download" not in missing.stderr
     assert not list((downloaded / "downloads").glob("*"))
