@@ -114,7 +114,7 @@ def test_narrow_axes_are_drawn_in_whole_and_quietly(tmp_path, caplog):
     [
         ({"color": "color"}, UnknownNameError, "known: height, rgb, novelty, class"),
         ({"color": "rgb"}, InputError, r"\(300, 3\)\. Expected \(n, 6\)\. Use color='height'"),
-        ({"color": "novelty"}, InputError, "values are missing.*Give values="),
+        ({"color": "novelty"}, InputError, "values are missing.*Give the argument values"),
         ({"color": "novelty", "values": [1.0, 2.0]}, InputError, "2 values .* for 300"),
         ({"color": "novelty", "values": ["a"] * 300}, InputError, "are of type str. Expected numbers"),
         (
