@@ -30,7 +30,9 @@ tiny works offline.
 """
 
 app = options.group(
-    "Save, join and show files of known classes. score, localize and doctor read them with --known-file.", EXAMPLES
+    "known",
+    "Save, join and show files of known classes. score, localize and doctor read them with --known-file.",
+    EXAMPLES,
 )
 
 Out = Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")]

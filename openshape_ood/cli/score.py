@@ -33,7 +33,6 @@ Put files before --known, or after --, because every word after --known is a cla
 """
 
 
-@options.examples(EXAMPLES)
 def score(
     files: options.Files,
     /,
@@ -116,6 +115,9 @@ def score(
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, chosen.up))
     finish(inputs.failures, bool(rows))
+
+
+app = options.single(score, EXAMPLES)
 
 
 def _record(
