@@ -230,7 +230,7 @@ def test_without_look_ahead_nothing_starts(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from openshape_ood.shapes.batch import read_shapes
+from openshape_ood.shapes.batches import read_shapes
 reads = read_shapes(sys.argv[1:], points=9, seed=0, workers=2)
 first = next(reads)
 print(first.cloud.shape, first.error, *(name for name in ("torch", "multiprocessing.spawn") if name in sys.modules))
@@ -379,6 +379,6 @@ def test_what_comes_back_is_checked(answer: object, arrays: list[tuple[int, ...]
 
 def test_workers_load_little() -> None:
     """A worker is there in a moment: no torch, and trimesh only when there is a mesh."""
-    code = "import openshape_ood.shapes.batch, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
+    code = "import openshape_ood.shapes.batches, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE)
     assert done.stdout.strip() == ""
