@@ -212,7 +212,7 @@ class NoveltyPipeline:
             classes = classes.with_temperature(encoders.shape.temperature)
         check_known(chosen, classes)
         rates = None if unsure is None else check_rates(unsure, novel)
-        expected = check_share(expected_novel)
+        expected = None if expected_novel is None else check_share(expected_novel)
         pipeline = cls(classes, chosen, encoders, up=up, errors=errors, expected_novel=expected, **how)
         result = grouped = None
         if calibrating is not None:
