@@ -636,16 +636,10 @@ def _requested_kind(known: Any) -> Kind:
     return "names"
 
 
-def _example_axis(up: str | Sequence[str], known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
-    if isinstance(known_up, Mapping):
-        return known_up
-    if known_up is not None:
-        return known_up if known_up == "file" else check_up(known_up, "known_up")
-    if isinstance(up, str) and up == AUTO:
-        return "file"
-    if not isinstance(up, str):
-        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
-    return up
+def _example_axis(up: str, known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
+    if known_up is None:
+        return "file" if up == AUTO else up
+    return known_up if isinstance(known_up, Mapping) or known_up == "file" else check_up(known_up, "known_up")
 
 
 def known_classes(
