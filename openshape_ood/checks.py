@@ -33,7 +33,7 @@ def to_numpy(value: Any) -> Any:
 
 def check_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}. Expected a whole number from 0 to 2**32 - 1. Give one in this range")
+        raise InputError(f"seed is {seed!r}. Expected a whole number from 0 to 2**32 - 1. Give one in this range.")
     return int(seed)
 
 
@@ -46,21 +46,21 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
     if holds_words(values, len(axes)):  # numpy would reserve the length of the longest string for each element
-        raise InputError(f"{what} are of type str. Expected numbers {shape}. Convert them")
+        raise InputError(f"{what} are of type str. Expected numbers {shape}. Convert them.")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:
         raise InputError(
-            f"{what} have rows of different lengths. Expected {shape}. Give rows of equal length"
+            f"{what} have rows of different lengths. Expected {shape}. Give rows of equal length."
         ) from error
     if given.dtype.kind not in "fiub":
-        raise InputError(f"{what} are of type {given.dtype}. Expected numbers {shape}. Convert them")
+        raise InputError(f"{what} are of type {given.dtype}. Expected numbers {shape}. Convert them.")
     if given.ndim != len(axes):
-        raise InputError(f"{what} have the shape {given.shape}. Expected {shape}. Check the axes")
+        raise InputError(f"{what} have the shape {given.shape}. Expected {shape}. Check the axes.")
     empty = [axis for axis, size in zip(axes, given.shape, strict=True) if size == 0 and axis != "b"]
     if empty:
         raise InputError(
-            f"{what} are empty, with the shape {given.shape}. Expected {shape} with at least one {empty[0]}. Add data"
+            f"{what} are empty, with the shape {given.shape}. Expected {shape} with at least one {empty[0]}. Add data."
         )
     if given.dtype.itemsize > 8 or not (any_type or given.dtype in (np.float32, np.float64)):
         given = given.astype(np.float64)
@@ -70,7 +70,7 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
     if not fine:
         rows = np.isfinite(given.reshape(len(given), -1)).all(axis=1)
         row = np.flatnonzero(~rows)[0]
-        raise InputError(f"row {row} of the {what} holds NaN or infinity. Expected finite numbers. Correct the row")
+        raise InputError(f"row {row} of the {what} holds NaN or infinity. Expected finite numbers. Correct the row.")
     return given
 
 
@@ -98,7 +98,7 @@ def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) ->
     if first.shape[-1] != second.shape[-1]:
         raise MixedEncodersError(
             f"{what} have {first.shape[-1]} numbers a row, {than} {second.shape[-1]}. "
-            "Expected embeddings of one encoder for both. Embed both with it"
+            "Expected embeddings of one encoder for both. Embed both with it."
         )
 
 
@@ -106,7 +106,7 @@ def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> N
     """Raise `InputError` if two tables differ in their number of rows."""
     if len(first) != len(second):
         raise InputError(
-            f"there are {len(first)} rows of {what} and {len(second)} of {than}. Expected equal numbers. Correct one"
+            f"there are {len(first)} rows of {what} and {len(second)} of {than}. Expected equal numbers. Correct one."
         )
 
 
@@ -116,20 +116,20 @@ def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np
         given = words(labels) if holds_words(labels, 1) else np.asarray(to_numpy(labels))
     except ValueError as error:
         raise InputError(
-            f"{what} are lists of different lengths. Expected ({len(examples)},), one each. Flatten them"
+            f"{what} are lists of different lengths. Expected ({len(examples)},), one each. Flatten them."
         ) from error
     if given.ndim != 1 or len(given) != len(examples):
         raise InputError(
             f"{what} have the shape {given.shape} for {len(examples)} rows. Expected ({len(examples)},), one each. "
-            "Give one for each row"
+            "Give one for each row."
         )
     if given.dtype.kind == "f" and not np.isfinite(given).all():
-        raise InputError(f"{what} hold NaN or infinity. Expected names or whole numbers. Correct them")
+        raise InputError(f"{what} hold NaN or infinity. Expected names or whole numbers. Correct them.")
     try:
         classes, index = np.unique(given, return_inverse=True)
     except TypeError as error:  # labels of mixed types
         raise InputError(
-            f"{what} are of several types. Expected only names or only whole numbers. Convert them"
+            f"{what} are of several types. Expected only names or only whole numbers. Convert them."
         ) from error
     return classes, index
 
@@ -157,14 +157,14 @@ def originals(rows: np.ndarray) -> np.ndarray:
 def check_positive(value: Any, what: str) -> float:
     """`value` as a float. Raises `InputError` unless it is finite and above 0."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < float(value) < float("inf"):
-        raise InputError(f"{what} is {value!r}. Expected a finite number above 0. Give one")
+        raise InputError(f"{what} is {value!r}. Expected a finite number above 0. Give one.")
     return float(value)
 
 
 def check_share(value: Any, what: str) -> float:
     """`value` as a float. Raises `InputError` unless it is from 0 to 1."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
-        raise InputError(f"{what} is {value!r}. Expected a fraction from 0 to 1. Give one")
+        raise InputError(f"{what} is {value!r}. Expected a fraction from 0 to 1. Give one.")
     return float(value)
 
 
@@ -174,14 +174,14 @@ def check_count(value: Any, what: str, most: int, of: str) -> int:
     of: description of `most` for the message.
     """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:
-        raise InputError(f"{what} is {value!r}. Expected a whole number from 1 to {most}, {of}. Give one")
+        raise InputError(f"{what} is {value!r}. Expected a whole number from 1 to {most}, {of}. Give one.")
     return int(value)
 
 
 def check_whole(value: Any, what: str, least: int = 1) -> int:
     """`value` as an int. Raises `InputError` unless it is a whole number of at least `least`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or int(value) < least:
-        raise InputError(f"{what} is {value!r}. Expected a whole number from {least} up. Give one")
+        raise InputError(f"{what} is {value!r}. Expected a whole number from {least} up. Give one.")
     return int(value)
 
 
@@ -207,7 +207,7 @@ def require_memory(needed: int, held: int, what: str, *, whole: bool = False) ->
     if needed > most:
         raise InputError(
             f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. Expected at most {most:,} "
-            "for this size, so it is refused as a bomb. If the file is valid, split or thin its content"
+            "for this size, so it is refused as a bomb. If the file is valid, split or thin its content."
         )
 
 
@@ -225,7 +225,7 @@ def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) 
     try:
         return Path(given).expanduser()
     except (TypeError, RuntimeError) as cause:  # not a path, or the home folder is unknown
-        raise error(f"{name} is {given!r} ({cause}). Expected the path of a file. Check it") from None
+        raise error(f"{name} is {given!r} ({cause}). Expected the path of a file. Check it.") from None
 
 
 def blocks(table: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -255,7 +255,7 @@ def check_directions(vectors: np.ndarray, what: str, names: Sequence[str] = ()) 
     if len(bad):
         row = repr(names[bad[0]]) if len(names) else f"row {bad[0]}"
         raise InputError(
-            f"{what} {row} is zero or not finite. Expected a vector with a direction. Remove or correct it"
+            f"{what} {row} is zero or not finite. Expected a vector with a direction. Remove or correct it."
         )
     return norms
 
@@ -275,16 +275,16 @@ def check_names(names: Any) -> tuple[str, ...]:
     if isinstance(names, np.ndarray):
         names = names.tolist()
     if isinstance(names, str):
-        raise ClassNamesError(f"known is the string {names!r}. Expected a list of names. Give [{names!r}]")
+        raise ClassNamesError(f"known is the string {names!r}. Expected a list of names. Give [{names!r}].")
     names = tuple(names)
     if not names:
-        raise ClassNamesError("there are no known classes. Expected at least one name. Give names")
+        raise ClassNamesError("there are no known classes. Expected at least one name. Give names.")
     for i, name in enumerate(names):
         check_name(name, f"known class {i}")
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ClassNamesError(
-            f"known classes are repeated: {', '.join(map(repr, twice))}. Expected each once. Remove copies"
+            f"known classes are repeated: {', '.join(map(repr, twice))}. Expected each once. Remove copies."
         )
     return names
 
@@ -292,7 +292,7 @@ def check_names(names: Any) -> tuple[str, ...]:
 def check_name(name: Any, what: str) -> str:
     """`name` unchanged. Raises `ClassNamesError` if it is blank, not a string, or too long."""
     if not isinstance(name, str) or not name.strip():
-        raise ClassNamesError(f"{what} is {reprlib.repr(name)}. Expected a name. Give a string that is not blank")
+        raise ClassNamesError(f"{what} is {reprlib.repr(name)}. Expected a name. Give a string that is not blank.")
     return check_length(name, what)
 
 
@@ -300,5 +300,5 @@ def check_length(name: str, what: str, error: type[OpenShapeError] = ClassNamesE
     """`name` unchanged. Raises `error` if it is too long. It may be blank."""
     if len(name) > LONGEST_NAME:
         message = f"{what} is {reprlib.repr(name)}, of {len(name):,} characters"
-        raise error(f"{message}. Expected at most {LONGEST_NAME}. Shorten it")
+        raise error(f"{message}. Expected at most {LONGEST_NAME}. Shorten it.")
     return name

@@ -52,7 +52,7 @@ def own_folder(name: str) -> Path:
     except RuntimeError as error:
         reason = str(error).rstrip(".")
         raise FileError(
-            f"there is no cache folder {folder}: {reason}. Expected a home folder. Set {CACHE_VARIABLE} to a folder"
+            f"there is no cache folder {folder}: {reason}. Expected a home folder. Set {CACHE_VARIABLE} to a folder."
         ) from error
 
 
@@ -78,7 +78,7 @@ def own_key() -> bytes | None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Temporary file in the folder of `path`. It is renamed to `path` on success, and deleted on an exception.
+    """Atomic write of `path`: yields a temporary file, then renames it to `path`; an exception deletes it.
 
     Readers see the old or the complete new file, even if several processes and threads write it.
     """
@@ -201,7 +201,7 @@ def check_regular(path: Path) -> None:
 
 def _check_mode(mode: int) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises an error of its own
-        raise OSError(errno.EINVAL, "it is a pipe or a device. Expected a regular file. Save the data to one first")
+        raise OSError(errno.EINVAL, "it is a pipe or a device. Expected a regular file. Save the data to one first.")
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
@@ -211,12 +211,12 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise FileError(f"cannot write to {folder}: {reason}. Expected a writable folder. Give another") from error
+        raise FileError(f"cannot write to {folder}: {reason}. Expected a writable folder. Give another.") from error
     return folder
 
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
-    """Write a file, whole or not at all. what: name of the content for messages. Raises `FileError`."""
+    """Write a file atomically. what: name of the content for messages. Raises `FileError`."""
     with saving(path, what) as file:
         file.write(content)
     return given_path(path, "path")
@@ -229,20 +229,20 @@ def loaded_state(path: Any, restore: Callable[[Any], Restored], what: str) -> Re
         return restore(json.loads(read_regular(path)))
     except OSError as error:
         reason = error.strerror or error
-        raise FileError(f"cannot read the {what} {path}: {reason}. Expected a .json file. Check the path") from error
+        raise FileError(f"cannot read the {what} {path}: {reason}. Expected a .json file. Check the path.") from error
     except DAMAGE as error:
         raise _damaged(path, what, error) from error
 
 
 def _damaged(path: Path, what: str, error: Exception) -> FileError:
     """Error for a file that `error` shows to be damaged. A remedy is added if `error` has none."""
-    remedy = "" if ". Expected " in str(error) else ". Expected a saved file. Save it again"
+    remedy = "" if ". Expected " in str(error) else ". Expected a saved file. Save it again."
     return FileError(f"{path} is no {what}, or a damaged one: {str(error).rstrip('.')}{remedy}")
 
 
 @contextlib.contextmanager
 def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
-    """Open a file for writing in parts; on success, it appears at `path` at once. Raises `FileError`."""
+    """Write a file in parts, atomically: yields an open file. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
@@ -253,7 +253,7 @@ def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         reason = error.strerror or error
-        raise FileError(f"cannot write {what} {path}: {reason}. Expected a writable path. Give another") from error
+        raise FileError(f"cannot write {what} {path}: {reason}. Expected a writable path. Give another.") from error
 
 
 def csv_cell(value: Any) -> Any:
@@ -266,7 +266,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any], what: str) -> Path:
-    """Write arrays and a JSON header to a .safetensors file, whole or not at all. Raises `FileError`."""
+    """Write arrays and a JSON header to a .safetensors file atomically. Raises `FileError`."""
     from safetensors.numpy import save
 
     path = _safetensors_path(path, what)
@@ -313,7 +313,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
         raise
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise FileError(f"cannot read the {what} {path}: {reason}. Expected a saved file. Check the path") from error
+        raise FileError(f"cannot read the {what} {path}: {reason}. Expected a saved file. Check the path.") from error
     except DAMAGE as error:
         raise _damaged(path, what, error) from error
 
@@ -321,7 +321,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
 def keep_training(
     path: Path, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any, progress: Any, what: str
 ) -> None:
-    """Save the state of a training for `resumed_training`, whole or not at all.
+    """Save the state of a training for `resumed_training`, atomically.
 
     settings: all settings that the training depends on. progress: its position. Both must be JSON-serializable.
     """
@@ -344,7 +344,7 @@ def resumed_training(
             return progress
     raise InputError(
         f"{path} is from a training with other settings or data. Expected the same settings and data. Give another "
-        "folder, or delete the file"
+        "folder, or delete the file."
     )
 
 
@@ -383,5 +383,5 @@ def _restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, opti
 def _safetensors_path(path: str | os.PathLike[str], what: str) -> Path:
     given = given_path(path, "path")
     if given.suffix != ".safetensors":
-        raise FileError(f"the path of the {what} is {given}. Expected a .safetensors file. Change the name")
+        raise FileError(f"the path of the {what} is {given}. Expected a .safetensors file. Change the name.")
     return given

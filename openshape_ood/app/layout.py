@@ -158,7 +158,7 @@ class Components:
         self.bars = gr.HTML("", elem_id="nearest", elem_classes="result")
         with gr.Row(elem_id="downloads", elem_classes="result"):
             self.cloud = gr.DownloadButton("Colored PLY", visible=False, elem_id="ply", size="md")
-            self.figures = gr.DownloadButton("Figures as JSON", visible=False, elem_id="json", size="md")
+            self.figures = gr.DownloadButton("Values as JSON", visible=False, elem_id="json", size="md")
 
 
 def _drop(gr: Any, label: str, name: str, height: int = 112, **more: Any) -> Any:

@@ -300,7 +300,7 @@ def _basis(pipeline: NoveltyPipeline, session: Session, origin: str, ups: tuple[
 def _assumed(session: Session, silent: str) -> tuple[str, ...]:
     """Remark on calibration shapes without a stated axis, for a scan."""
     count = sum(not shape.stated for shape in session.calibration.shapes) if session.calibration else 0
-    return (f"{assumed(count, silent, 'drop files that state their axis, or rotated ones')}.",) if count else ()
+    return (f"{assumed(count, silent, 'drop files that state their axis, or rotated ones')}",) if count else ()
 
 
 def _find_axis(session: Session, pipeline: NoveltyPipeline) -> UpAxis | None:

@@ -39,7 +39,7 @@ def run(
         model = DEFAULT if _is_here(DEFAULT) else FALLBACK
         if model != DEFAULT:
             how = f"openshape-ood checkpoints fetch {DEFAULT}"
-            print(f"{DEFAULT} is not on this machine (to get it: {how}). The page begins with {model}", flush=True)
+            print(f"{DEFAULT} is not on this machine (to get it: {how}). The page begins with {model}.", flush=True)
     model = find_checkpoint(model).name
     clean_names(known.names if isinstance(known, KnownClasses) else known)
     port = _free_port(host, port)
@@ -85,7 +85,9 @@ def launch(
         for package in ("gradio", "plotly"):  # a missing package is reported before the page is built
             import_module(package)
     except ModuleNotFoundError as error:
-        raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
+        raise MissingPackageError(
+            f"the page is not available. Expected the package {error.name}. Run pip install 'openshape-ood[app]'."
+        ) from error
     from starlette.middleware import Middleware
 
     from openshape_ood.app.page import build

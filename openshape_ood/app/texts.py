@@ -186,7 +186,7 @@ def _headline(scored: Verdict) -> tuple[str, str]:
         return _headline_of_scan(scored)
     nearest = escape(scored.nearest)
     if scored.answer is None:
-        return "open", f"Nearest: {nearest}. No verdict"
+        return "open", f"Nearest: {nearest}. No verdict."
     if scored.answer == "novel":
         return "novel", f"Novel: none of the known classes (nearest: {nearest})"
     if scored.answer == "unsure":
@@ -200,7 +200,7 @@ def _headline_of_scan(scored: ScanVerdict) -> tuple[str, str]:
         return "open", "No object found: only floor, walls and ceiling, or the objects are too small"
     objects = f"{len(answers)} object{'s' * (len(answers) > 1)}"
     if scored.threshold is None:
-        return "open", f"{objects}, most novel first. No verdict"
+        return "open", f"{objects}, most novel first. No verdict."
     novel, unsure = answers.count("novel"), answers.count("unsure")
     more = f", {unsure} unsure" if unsure else ""
     return "novel" if novel else "known", f"{objects}, {novel} of them novel{more}"

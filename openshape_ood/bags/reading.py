@@ -52,7 +52,10 @@ def read_bag(path: str | os.PathLike[str], *, frame: str = "map", topics: Sequen
     """
     given = given_path(path, "path")
     if find_spec("mcap") is None or find_spec("mcap_ros2") is None:
-        raise MissingPackageError("MCAP bags need mcap and mcap-ros2-support: pip install 'openshape-ood[mcap]'")
+        raise MissingPackageError(
+            "MCAP bags are not available. Expected the packages mcap and mcap-ros2-support. Run pip install "
+            "'openshape-ood[mcap]'."
+        )
     try:
         check_regular(given)
     except OSError as error:

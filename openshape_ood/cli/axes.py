@@ -78,13 +78,13 @@ def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -
     count, others = stated.count(None), [axis for axis in stated if axis not in ("", None, up)]
     if up == AUTO and better is not None:
         print_note(
-            str(better) if better.axis else f"note: {better}; y is used. Give --up AXIS if you know it", "yellow"
+            str(better) if better.axis else f"note: {better}; y is used. Give --up AXIS if you know it.", "yellow"
         )
     elif up == "file" and count and better is not None and better.axis not in ("y", None):
-        print_note(f"warning: read with y up, but {better}. Give --up {better.axis}", "yellow")
+        print_note(f"warning: read with y up, but {better}. Give --up {better.axis}.", "yellow")
     elif up == "file" and count:
         phrase = "1 file does not state its" if count == 1 else f"{count} files do not state their"
-        print_note(f"note: {phrase} up axis; y is used. Give --up z if z is up", "yellow")
+        print_note(f"note: {phrase} up axis; y is used. Give --up z if z is up.", "yellow")
     elif up != "file" and others:
         axes = " or ".join(sorted({axis for axis in others if axis}))
         phrase = "file states" if len(others) == 1 else "files state"

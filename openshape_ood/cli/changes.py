@@ -84,11 +84,13 @@ def changes(
     check_picture("--page", page, (".html",), "plotly")
     check_out("--save-calibration", save_calibration, (".json",))
     if (before is None) != (after is None):
-        raise InputError(f"only one scan was given: {before}. Expected two, or no scan for a generated room. Give both")
+        raise InputError(
+            f"only one scan was given: {before}. Expected two, or no scan for a generated room. Give both."
+        )
     if before is None and (unit, chosen.up) != ("file", "file"):
         raise InputError(
             "--unit or --up was given without files. Expected BEFORE and AFTER. Leave the options out for a generated "
-            "room"
+            "room."
         )
     inputs = Inputs()
     names = list(chosen.wanted.examples)
@@ -128,7 +130,7 @@ def _generated(names: list[str], seed: int) -> tuple[Scene, Scene]:
         scans = (replace(one, labels=None, instances=None) for one in (pair.before, pair.after))
         return next(scans), next(scans)
     raise InputError(
-        f"no generated room from --seed {seed} has space for the changes. Expected one of 20 rooms. Give another seed"
+        f"no generated room from --seed {seed} has space for the changes. Expected one of 20 rooms. Give another seed."
     )
 
 
@@ -145,15 +147,17 @@ def _calibration(
     from openshape_ood.scene_changes.calibration import LEAST
 
     if file is not None and rescans:
-        raise InputError("--rescans and --calibration were both given. Expected one of them. Leave one out")
+        raise InputError("--rescans and --calibration were both given. Expected one of them. Leave one out.")
     if target is not None and not rescans:
-        raise InputError("--save-calibration was given without --rescans. Expected pairs of scans. Give --rescans A B")
+        raise InputError("--save-calibration was given without --rescans. Expected pairs of scans. Give --rescans A B.")
     if file is not None:
         return ChangeCalibration.load(file.expanduser())
     if not rescans:
         return None
     if len(rescans) % 2:
-        raise InputError(f"--rescans has {len(rescans)} scans. Expected pairs, so an even number. Add or leave out one")
+        raise InputError(
+            f"--rescans has {len(rescans)} scans. Expected pairs, so an even number. Add or leave out one."
+        )
     scans = [loaded_scan(one, up, unit) for one in rescans]
     made = calibrate_changes(list(zip(scans[::2], scans[1::2], strict=True)), aligned=aligned, voxel=voxel)
     if made.n < LEAST:

@@ -221,7 +221,7 @@ def _at_hand(file: Path) -> Path:
 
     path = given_path(file, "FILE")
     if not path.is_file():
-        raise WeightsError(f"there is no file {path}. Expected a downloaded file of weights. Check the path")
+        raise WeightsError(f"there is no file {path}. Expected a downloaded file of weights. Check the path.")
     return path
 
 
@@ -434,13 +434,13 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     if not parts and name is None:
         raise HashError(
             f"{path} has the sha256 {digest}, which is not in the registry. Expected an undamaged, registered file. "
-            "Add other text encoders with --as NAME --text, and use other weights with --checkpoint FILE"
+            "Add other text encoders with --as NAME --text, and use other weights with --checkpoint FILE."
         )
     if not parts:
         row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
         if row.members:
             members = ", ".join(member.name for member in row.members)
-            raise WeightsError(f"--as is the ensemble {row.name!r}. Expected one encoder. Give one of: {members}")
+            raise WeightsError(f"--as is the ensemble {row.name!r}. Expected one encoder. Give one of {members}.")
         parts = [(row, "text" if text else own_part(row))]
     added = []
     for row, part in parts:
@@ -449,7 +449,7 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
         if part == "text" and row.text.kind != "open_clip":
             raise WeightsError(
                 f"the text encoder of {row.name!r} is the local file {row.text.model}. Expected a downloaded one. "
-                "Leave the command out: nothing needs to be added"
+                "Leave the command out: nothing needs to be added."
             )
         if part != "text" and row.architecture and not files.known_sha256(row):
             from openshape_ood.registry.weights import load_network

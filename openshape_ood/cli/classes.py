@@ -29,7 +29,7 @@ GENERATED = 80  # number of generated examples per class; fewer give an imprecis
 POINTS = 2048
 HOW = (
     "no known classes. Expected names (--known chair sofa table), a folder with one subfolder of shapes per class "
-    "(--examples FOLDER), or a file from `openshape-ood known save` (--known-file FILE.safetensors). Give one of them"
+    "(--examples FOLDER), or a file from `openshape-ood known save` (--known-file FILE.safetensors). Give one of them."
 )
 
 
@@ -162,8 +162,8 @@ def _encoded(
             paths = {file.path for file in class_files}
             reason = next((one.error for one in failures[before:] if one.source in paths), "no files")
             raise InputError(
-                f"none of the {len(class_files)} examples of class {name!r} can be used. First failure: {reason}. "
-                "Give other files"
+                f"none of the {len(class_files)} examples of class {name!r} can be used. First failure: "
+                f"{reason.rstrip('.')}. Give other files."
             )
     memory = MemoryBank.from_patches([one.result[1] for one in done], stage) if stage else None
     return np.concatenate([one.result[0] for one in done]), owners, memory
@@ -179,7 +179,7 @@ def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Rea
     if strange or not names:
         raise ClassNamesError(
             f"--generated has no generated category for {', '.join(map(repr, strange)) or 'an empty list of names'}. "
-            "Expected names from openshape_ood.synthetic.categories(). Give these, or --examples FOLDER"
+            "Expected names from openshape_ood.synthetic.categories(). Give these, or --examples FOLDER."
         )
     make = sample if kind == "models" else scan
     shapes = {name: [make(resolve(name) or name, POINTS, seed) for seed in range(GENERATED)] for name in names}
@@ -203,18 +203,18 @@ def _subfolders(folder: Path) -> dict[str, list[File]]:
     except OSError as error:
         raise FileError(
             f"--examples {folder} cannot be read as a folder: {error.strerror or error}. Expected one subfolder of "
-            f"shapes per class, {example}. Check the path"
+            f"shapes per class, {example}. Check the path."
         ) from None
     if not subfolders:
         raise FileError(
             f"--examples {folder} has no subfolders. Expected one subfolder of shapes per class, {example}. Sort the "
-            "files into subfolders"
+            "files into subfolders."
         )
     classes = {path.name: find_files([path]).files for path in subfolders}
     empty = [name for name, files in classes.items() if not files]
     if empty:
         raise FileError(
             f"--examples {folder} has no shape files in {', '.join(map(repr, empty))}. Expected files in each "
-            f"subfolder, {example}. Add files, or remove the subfolder"
+            f"subfolder, {example}. Add files, or remove the subfolder."
         )
     return classes

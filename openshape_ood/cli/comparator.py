@@ -107,7 +107,7 @@ def fit(
     if made.card.get("collapsed"):
         raise InputError(
             "the training has collapsed: the network gives the same result for all pairs. Expected a network that "
-            f"separates classes; {out} has only the state of the training. Follow the warning above"
+            f"separates classes; {out} has only the state of the training. Follow the warning above."
         )
     record = {**_record(_save(made, out), made), "left_out": left_out}
 
@@ -166,7 +166,7 @@ def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownC
     if not kept.any():
         raise InputError(
             f"--exclude {exclude} removes all {len(base.names)} base classes. Expected at least one that remains. Give "
-            "stores of other classes"
+            "stores of other classes."
         )
     return base.subset(kept), left_out
 
@@ -192,12 +192,12 @@ def _labels(path: Path) -> Mapping[str, str]:
         labels = json_files.loads(text)
     except (ValueError, RecursionError) as error:
         raise FileError(
-            f"--labels {path} is no JSON ({error}). Expected {{id: class}}. Correct it, or give --labels folder"
+            f"--labels {path} is no JSON ({error}). Expected {{id: class}}. Correct it, or give --labels folder."
         ) from error
     if not isinstance(labels, dict) or not all(isinstance(name, str) for name in labels.values()):
         raise FileError(
             f"--labels {path} has values that are not strings. Expected {{id: class}}. Correct it, or give --labels "
-            "folder"
+            "folder."
         )
     return labels
 

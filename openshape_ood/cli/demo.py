@@ -41,7 +41,7 @@ def demo(
 
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise FileError(f"--folder {folder} does not exist. Expected an existing folder. Create it, or give another")
+        raise FileError(f"--folder {folder} does not exist. Expected an existing folder. Create it, or give another.")
     pipeline = NoveltyPipeline.prepare(KNOWN, model="tiny", up="y")
     shapes = _shapes(seed)
     result = pipeline(list(shapes.values()))

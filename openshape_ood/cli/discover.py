@@ -93,7 +93,7 @@ def discover(
     if out is not None and not accepted:
         raise InputError(
             "--out was given without --accept. Expected accepted groups to save with the known classes. Give --accept "
-            "GROUP=NAME"
+            "GROUP=NAME."
         )
     vocabulary = _vocabulary(names or ())
     inputs = find_shapes(files)
@@ -101,12 +101,12 @@ def discover(
     if pipeline.threshold is None:
         raise InputError(
             "there is no threshold, so no shape is novel. Expected a calibrated or a given threshold. Give --calibrate "
-            "PATHS of known shapes, or --threshold X"
+            "PATHS of known shapes, or --threshold X."
         )
     several = list(score_all(pipeline, inputs, inputs.failures, "scoring"))
     if not several:
         print_failures(inputs.failures)
-        raise InputError("no shape can be used. Expected at least one readable shape. See the failures above")
+        raise InputError("no shape can be used. Expected at least one readable shape. See the failures above.")
     result = NoveltyResult.joined([scored.result for scored in several])
     rows: Any = result.embeddings  # never None in a result of a pipeline
     provenance, encoders = provenance_of(pipeline, inputs), pipeline.encoders
@@ -163,7 +163,7 @@ def _accepted(given: Sequence[str]) -> dict[int, str]:
     for word in given:
         number, equals, name = word.partition("=")
         if not (equals and name.strip() and number.isdecimal()) or int(number) in accepted:
-            raise InputError(f"--accept is {word!r}. Expected GROUP=NAME, each group once. Write it as in 1=teapot")
+            raise InputError(f"--accept is {word!r}. Expected GROUP=NAME, each group once. Write it as in 1=teapot.")
         accepted[int(number)] = name.strip()
     return accepted
 
@@ -178,7 +178,7 @@ def _vocabulary(given: Sequence[str]) -> Sequence[str]:
         names += [name.strip() for name in words if name.strip()]
     if given and not names:
         raise InputError(
-            f"--names {' '.join(given)} contains no name. Expected one or more. Give names, or a .txt file"
+            f"--names {' '.join(given)} contains no name. Expected one or more. Give names, or a .txt file."
         )
     return names
 
@@ -242,7 +242,7 @@ def _print(discovery: Discovery, record: Mapping[str, Any], min_size: int, thres
     else:
         print_line(
             "the earlier threshold was used. It was calibrated without the accepted classes, so it is not saved. Give "
-            "--calibrate PATHS of known shapes for a new threshold"
+            "--calibrate PATHS of known shapes for a new threshold."
         )
     if record["out"]:
         print_line(f"known classes in {shown(record['out'])}")

@@ -245,7 +245,7 @@ def _network() -> dict[str, Any]:
     if not url.startswith(("http://", "https://")):
         return {
             "ok": False,
-            "message": f"HF_ENDPOINT is {url}. Expected an address that begins with https://. Change the variable",
+            "message": f"HF_ENDPOINT is {url}. Expected an address that begins with https://. Change the variable.",
         }
     try:
         # the scheme was checked above
@@ -381,7 +381,7 @@ def _problems_of_files(
     if lengths and lengths[-1][0] > UNLIKE * lengths[0][0] > 0:
         (least, small), (most, large) = lengths[0], lengths[-1]
         times = f"{most / least:,.0f} times as long as"
-        problems.append(f"units may differ: {large} is {times} {small}. Scores ignore size; check the units")
+        problems.append(f"units may differ: {large} is {times} {small}. Scores ignore size; check the units.")
     colored = sum(row["colors"] is not None for row in rows)
     if 0 < colored < len(rows):
         problems.append(f"only {colored} of {len(rows)} files have color; the others are read as gray")

@@ -110,7 +110,7 @@ def embed(
     if engine != "ray" and cluster != Cluster():
         raise InputError(
             f"--address, --workers, --cpus or --gpus was given with --engine {engine}. Expected --engine ray. Give it, "
-            "or leave these options out"
+            "or leave these options out."
         )
     share = None if shard is None else Share.parse(shard)
     listed = list_items(files)
@@ -119,7 +119,7 @@ def embed(
         raise InputError(nothing_found(files, listed.ignored))
     if not count:
         print_failures(listed.failures)
-        raise InputError("there is no shape to embed. Expected at least one readable input. See the failures above")
+        raise InputError("there is no shape to embed. Expected at least one readable input. See the failures above.")
     if not folder:
         listed.items = each_once(listed.items)
         readers = 1 if readers is None and count <= MANY else readers

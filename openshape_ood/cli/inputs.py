@@ -101,7 +101,7 @@ def find_shapes(given: Sequence[str]) -> Inputs:
 def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
     """Error message for inputs without a shape file."""
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
-    return f"no shape files in {where}, but {len(ignored)} other files. Expected {' '.join(SUFFIXES)}. Check the path"
+    return f"no shape files in {where}, but {len(ignored)} other files. Expected {' '.join(SUFFIXES)}. Check the path."
 
 
 def read_text(option: str, path: Path) -> str:
@@ -112,7 +112,7 @@ def read_text(option: str, path: Path) -> str:
         return read_regular(path.expanduser()).decode("utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{option} {path} cannot be read: {reason}. Expected a text file. Check the path") from error
+        raise FileError(f"{option} {path} cannot be read: {reason}. Expected a text file. Check the path.") from error
 
 
 def named_ignored(ignored: Sequence[str]) -> None:
@@ -130,7 +130,7 @@ def named_ignored(ignored: Sequence[str]) -> None:
 def _expand(pattern: str, inputs: Inputs) -> None:
     matches = sorted(glob.glob(pattern, recursive=True))
     if not matches:
-        reason = "no file matches this pattern. Expected at least one file. Check the pattern"
+        reason = "no file matches this pattern. Expected at least one file. Check the pattern."
         inputs.failures.append(Failure(pattern, reason))
     for path in matches:
         if os.path.isdir(path):
@@ -223,7 +223,7 @@ def list_items(given: Iterable[str]) -> Listed:
         listed.ignored += inputs.ignored
         listed.failures += inputs.failures
         listed.failures += [
-            Failure(store, "it holds embeddings. Expected shapes. Give shape files") for store in inputs.stores
+            Failure(store, "it holds embeddings. Expected shapes. Give shape files.") for store in inputs.stores
         ]
     return listed
 

@@ -30,9 +30,7 @@ tiny works offline.
 """
 
 app = options.group(
-    "known",
-    "Save, join and show files of known classes. score, localize and doctor read them with --known-file.",
-    EXAMPLES,
+    "known", "Save, join and show files of known classes. Other commands read them with --known-file.", EXAMPLES
 )
 
 Out = Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")]
@@ -62,12 +60,12 @@ def save(
     check_out("--out", out, SUFFIXES)
     examples = [file for files in chosen.wanted.with_files.values() for file in files]
     if patches and not examples:
-        raise InputError("--patches was given without example files. Expected example shapes. Give --examples FOLDER")
+        raise InputError("--patches was given without example files. Expected example shapes. Give --examples FOLDER.")
     marks.check(chosen.calibrate)
     if marks.requested and not (patches or chosen.known_file):
         raise InputError(
             "--false-points or --false-regions was given without patches. Expected patches, because the threshold is "
-            "for maps of patches. Give --patches"
+            "for maps of patches. Give --patches."
         )
     inputs, decide = Inputs(), bool(chosen.calibrate or chosen.threshold or chosen.coverage)
     pipeline = chosen.pipeline(inputs, patches="local" if patches else None, decide=decide)

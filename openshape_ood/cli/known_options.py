@@ -95,7 +95,7 @@ class KnownOptions(Decision):
             shapes = "--examples and --calibrate" if self.of_scans else "--examples"
             raise InputError(
                 f"--known-up was given without shapes to read. Expected shapes of {shapes}. Give these, or leave "
-                "--known-up out"
+                "--known-up out."
             )
         self.check(wanted)
         if self.method is not None:

@@ -115,7 +115,7 @@ def localize(
     if (out or picture) and len(inputs.files) > 1:
         raise InputError(
             f"--out or --picture was given with {len(inputs.files)} shapes. Expected one shape. For many, give "
-            "--report FILE.html"
+            "--report FILE.html."
         )
     wanted = chosen.wanted
     if wanted.by_name and wanted.with_files and not wanted.generated:
@@ -128,7 +128,7 @@ def localize(
     if known.patches is None and known.text is None:
         raise InputError(
             "the known classes have neither patches of examples nor names. Expected one of them for a map. Give "
-            "--examples FOLDER, or a --known-file from `openshape-ood known save --patches`"
+            "--examples FOLDER, or a --known-file from `openshape-ood known save --patches`."
         )
 
     marks_threshold = marks_of(marks, pipeline, chosen.calibrate, chosen.calibrate_by, inputs.failures)

@@ -70,12 +70,12 @@ class MarksOptions:
             if not calibrate:
                 raise InputError(
                     "--false-points or --false-regions was given without calibration shapes. Expected known shapes. "
-                    f"Give {remedy}"
+                    f"Give {remedy}."
                 )
         elif self.largest != 1:
             raise InputError(
                 "--largest was given alone. Expected --false-points too, because it limits these marks. Give "
-                "--false-points"
+                "--false-points."
             )
 
     def threshold(self, maps: "Iterable[NoveltyMap]", source: str, groups: list[Any] | None = None) -> "Threshold":

@@ -21,21 +21,21 @@ def check_out(option: str, path: Path | None, suffixes: Sequence[str], out: Path
     if path is None:
         return
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"{option} is {path}. Expected a name that ends in {' or '.join(suffixes)}. Change it")
+        raise InputError(f"{option} is {path}. Expected a name that ends in {' or '.join(suffixes)}. Change it.")
     if out is not None and path.expanduser().parent == out.expanduser():
         return
     if not path.expanduser().parent.is_dir():
-        raise InputError(f"{option} is {path}. Expected an existing folder {path.parent}. Create the folder")
+        raise InputError(f"{option} is {path}. Expected an existing folder {path.parent}. Create the folder.")
     if not os.access(path.expanduser().parent, os.W_OK):
         raise InputError(
-            f"{option} is {path}, but {path.parent} is not writable. Expected a writable folder. Give another path"
+            f"{option} is {path}, but {path.parent} is not writable. Expected a writable folder. Give another path."
         )
 
 
 def check_empty(option: str, folder: Path | None) -> None:
     """Raise `InputError` if a folder has contents."""
     if folder is not None and (path := folder.expanduser()).exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"{option} is {folder}, which has contents. Expected a new or an empty folder. Give another")
+        raise InputError(f"{option} is {folder}, which has contents. Expected a new or an empty folder. Give another.")
 
 
 def check_picture(
@@ -44,7 +44,9 @@ def check_picture(
     """`check_out` for a picture. Raises `MissingPackageError` if the drawing package is not installed."""
     check_out(option, path, suffixes, out)
     if path is not None and find_spec(package) is None:
-        raise MissingPackageError(f"{option} {path} needs {package}: pip install 'openshape-ood[plots]'")
+        raise MissingPackageError(
+            f"{option} {path} is not available. Expected the package {package}. Run pip install 'openshape-ood[plots]'."
+        )
 
 
 def drawn_by(path: Path | None) -> str:

@@ -46,7 +46,7 @@ class ClipOptions:
         str,
         option(
             ENCODER,
-            "Scales of the image tiles. ours: four, each with five jittered copies and their mirror images. "
+            "Scales of the image tiles. ours: four scales, each with five jittered copies and their mirror images. "
             "chefer_et_al: one. quick: four, without copies.",
             "NAME",
             completer=preset_names,
@@ -136,7 +136,7 @@ def relevancy(
     if lacking := [name for name in known or () if name.casefold() not in {one.casefold() for one in searched}]:
         raise UnknownNameError(
             f"--known has {lacking[0]!r}, which is not among --names. Expected one of {', '.join(searched)}. Add it to "
-            "--names"
+            "--names."
         )
     preset = find_preset(clip.preset, legacy)
     encoder = clip.encoder(device, first_block=first_block, **({"templates": prompts} if prompts else {}))

@@ -42,7 +42,7 @@ def write_report(
 
 
 def save_page(path: Path, title: str, parts: Iterable[str]) -> Path:
-    """Write an HTML page of these parts, whole or not at all. Raises `FileError` if it cannot be written."""
+    """Write an HTML page of these parts atomically. Raises `FileError` if it cannot be written."""
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     head = (
         f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'

@@ -80,6 +80,6 @@ def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set
         if {given} not in (default, held):
             print_note(
                 f"note: --{name} {given} has no effect on the embeddings in {shown(store)}, which were made with "
-                f"--{name} {made_with}. To change it, run `openshape-ood embed` again",
+                f"--{name} {made_with}. To change it, run `openshape-ood embed` again.",
                 "yellow",
             )

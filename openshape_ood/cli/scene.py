@@ -104,12 +104,12 @@ def scene(
     if size_weight and (chosen.calibrate or chosen.threshold or chosen.coverage is not None):
         raise InputError(
             "--size-weight was given with --threshold, --calibrate or --coverage. Expected only one of them, "
-            "because thresholds ignore sizes. Leave --size-weight out, or the other options"
+            "because thresholds ignore sizes. Leave --size-weight out, or the other options."
         )
     if file is None and (unit, chosen.up) != ("file", "file"):
         raise InputError(
             "--unit or --up was given without FILE. Expected a file, because a generated room is in meters with z up. "
-            "Give FILE, or leave these options out"
+            "Give FILE, or leave these options out."
         )
     check_empty("--export", export)
     names, inputs = list(chosen.wanted.examples), Inputs()
@@ -198,7 +198,7 @@ def foreign_to(names: list[str], option: str) -> tuple[list[str], str]:
     if not categories:
         raise InputError(
             f"there is no FILE, and {option} has no generated category. Expected at least one for a generated room. "
-            f"Give FILE, or {option} chair"
+            f"Give FILE, or {option} chair."
         )
     return categories, next(name for name in FOREIGN if name not in categories)
 

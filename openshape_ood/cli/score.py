@@ -82,7 +82,7 @@ def score(
     if save_threshold is not None and pipeline.threshold is None:
         raise InputError(
             "--save-threshold was given, but there is no threshold. Expected a calibration set. Give --calibrate PATHS "
-            "of known shapes"
+            "of known shapes."
         )
     rows, read, results = [], [], []
     for scored in score_all(pipeline, inputs, inputs.failures, "scoring"):

@@ -85,28 +85,28 @@ def segment(
     names = options.split_names(known)
     if not names:
         raise InputError(
-            "--known is empty. Expected at least one name. Give names, as in --known floor wall chair table"
+            "--known is empty. Expected at least one name. Give names, as in --known floor wall chair table."
         )
     if ids is not None and (len(ids) != len(names) or min(ids) < 0):
         raise InputError(
             f"--ids has {len(ids)} numbers for {len(names)} classes. Expected one number of 0 or more for each class. "
-            "Correct the list"
+            "Correct the list."
         )
     marks.check(calibrate, "--calibrate FILES")
     if calibrate and (threshold is not None or not marks.requested):
         raise InputError(
             "--calibrate was given without a guarantee, or with --threshold. Expected --false-points or "
-            "--false-regions, and no --threshold. Change the options"
+            "--false-regions, and no --threshold. Change the options."
         )
     check_out("--save-threshold", save_threshold, (".json",))
     if save_threshold is not None and not (calibrate or threshold):
         raise InputError(
-            "--save-threshold was given, but there is no threshold. Expected a calibration set. Give --calibrate FILES"
+            "--save-threshold was given, but there is no threshold. Expected a calibration set. Give --calibrate FILES."
         )
     if file is None and (unit, up) != ("file", "file"):
         raise InputError(
             "--unit or --up was given without FILE. Expected a file, because a generated room is in meters with z up. "
-            "Give FILE, or leave these options out"
+            "Give FILE, or leave these options out."
         )
     scan = generated_room(names, seed, color="material") if file is None else loaded_scan(file, up, unit)
     encoder = PointEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)

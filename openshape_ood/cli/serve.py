@@ -46,7 +46,7 @@ def serve(
     from openshape_ood.known import KnownClasses
 
     if known and known_file:
-        raise InputError("--known and --known-file were both given. Expected one of them. Leave one out")
+        raise InputError("--known and --known-file were both given. Expected one of them. Leave one out.")
     given: list[str] | tuple[str, ...] | KnownClasses = list(gather(known).examples) if known else app.KNOWN
     if known_file:
         loaded = [KnownClasses.load(path) for path in known_file]

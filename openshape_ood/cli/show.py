@@ -69,18 +69,18 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
     from openshape_ood.storage import DAMAGE, read_regular
 
     if file.suffix.lower() != ".ply":
-        raise InputError(f"FILE is {file}. Expected a .ply file from --out or save. Give another file")
+        raise InputError(f"FILE is {file}. Expected a .ply file from --out or save. Give another file.")
     try:
         data = read_regular(file.expanduser())
         columns = ply_columns(data)
         xyz = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float64)
     except OSError as error:
         reason = error.strerror or error
-        raise ShapeFileError(f"cannot read {file}: {reason}. Expected a .ply file. Check the path") from error
+        raise ShapeFileError(f"cannot read {file}: {reason}. Expected a .ply file. Check the path.") from error
     except DAMAGE as error:
         reason = str(error).partition(". ")[0].rstrip(".")
         raise ShapeFileError(
-            f"{file} is no PLY file of points, or a damaged one: {reason}. Expected a saved result. Save it again"
+            f"{file} is no PLY file of points, or a damaged one: {reason}. Expected a saved result. Save it again."
         ) from error
     up = _up(data)
     if color == "novelty":
@@ -109,7 +109,7 @@ def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:
             return values
     available = ", ".join(columns)
     raise InputError(
-        f"{file} has no column {' or '.join(map(repr, names))}. Expected it among {available}. Give another --color"
+        f"{file} has no column {' or '.join(map(repr, names))}. Expected it among {available}. Give another --color."
     )
 
 

@@ -134,9 +134,9 @@ def fit(
     from openshape_ood.surfaces.inputs import good_sources, pairs_by
 
     if out is None:
-        raise InputError("--out is missing. Expected a folder for the model. Give --out FOLDER")
+        raise InputError("--out is missing. Expected a folder for the model. Give --out FOLDER.")
     if out.expanduser().is_file():
-        raise InputError(f"--out is the file {out}. Expected a folder. Give another path")
+        raise InputError(f"--out is the file {out}. Expected a folder. Give another path.")
     sources = good_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
     marks.check(True)
@@ -209,7 +209,7 @@ def score(
         if model.data.kind in PICTURES:
             raise InputError(
                 f"known classes were given for a model of {model.data.kind}. Expected a model of clouds, because known "
-                "classes are classes of shapes. Leave out --known, --examples and --known-file"
+                "classes are classes of shapes. Leave out --known, --examples and --known-file."
             )
         pipeline = chosen.pipeline(inputs)
     failures, maps = inputs.failures, Maps.of(sources, out, {} if report else None)
@@ -241,7 +241,7 @@ def _check_no_decision(chosen: OneAxisOptions) -> None:
     if given:
         raise InputError(
             f"--{given.replace('_', '-')} was given without known classes. Expected --known, --examples or "
-            "--known-file too. Give one of them, or leave the option out: the verdict about damage does not use it"
+            "--known-file too. Give one of them, or leave the option out: the verdict about damage does not use it."
         )
 
 
@@ -341,7 +341,7 @@ def _print(record: dict[str, Any], model: SurfaceModel, out: Path | None) -> Non
         damaged = sum(row["verdict"] == "damaged" for row in rows)
         print_line(f"{damaged} damaged, {len(rows) - damaged} good")
         if record["classes"] is not None:
-            print_line("verdict: damaged or good; class_verdict: known or novel class. The two are independent")
+            print_line("verdict: damaged or good; class_verdict: known or novel class. The two are independent.")
         if not all(row["tells"] for row in rows):
             print_note(
                 "note: in some files, nearly all points are above the threshold: another object, or another pose?",
@@ -413,7 +413,8 @@ def _warn_of_few(model: SurfaceModel) -> None:
     if (n := model.threshold.n) < PROMISING and model.threshold.coverage is not None:
         keeps = f"keeps {100 * model.threshold.coverage:.0f} % of good surfaces"
         print_note(
-            f"warning: the threshold is from {n} surfaces and {keeps}. Expected {PROMISING} or more for 95 %. Fit more",
+            f"warning: the threshold is from {n} surfaces and {keeps}. Expected {PROMISING} or more for 95 %. Fit "
+            "more.",
             "yellow",
         )
 
@@ -422,7 +423,7 @@ def _roads_to_score(model: SurfaceModel, seed: int) -> list[Source]:
     from openshape_ood.synthetic.roads import DAMAGES
 
     if model.data.kind != "sheets":
-        raise InputError(f"no FILES were given for a model of {model.data.kind}. Expected files to score. Give FILES")
+        raise InputError(f"no FILES were given for a model of {model.data.kind}. Expected files to score. Give FILES.")
     return _roads(seed + GOOD, ["", "", *DAMAGES])
 
 

@@ -64,6 +64,6 @@ class TrainingOptions:
                 chosen = "without --reconstructor" if reconstructor is None else f"with --reconstructor {reconstructor}"
                 raise InputError(
                     f"--{name.replace('_', '-')} was given {chosen}. Expected the reconstructor {' or '.join(having)}. "
-                    f"Give --reconstructor {having[-1]}, or leave the setting out"
+                    f"Give --reconstructor {having[-1]}, or leave the setting out."
                 )
         return given | {name: None for name in ("margin", "corruption") if given.get(name) == "none"}

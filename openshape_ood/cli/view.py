@@ -107,16 +107,16 @@ def view(
     listed, questions = split_names(names), [_question(words) for words in locate or ()]
     given = affinities is not None or masks is not None
     if affinities is not None and masks is not None:
-        raise InputError("--affinities and --masks were both given. Expected one of them. Leave one out")
+        raise InputError("--affinities and --masks were both given. Expected one of them. Leave one out.")
     if file is None and (given or any(one is not None for one in (depth, camera, depth_scale))):
         raise InputError(
             "--depth, --camera, --depth-scale, --affinities or --masks was given without an image. Expected FILE too. "
-            "Give FILE"
+            "Give FILE."
         )
     if clip.changed and (file is None or given):
-        why = "without an image. Expected FILE. Give FILE"
+        why = "without an image. Expected FILE. Give FILE."
         if file is not None:
-            why = "with --masks or --affinities. Expected no CLIP options, because CLIP is not used. Leave them out"
+            why = "with --masks or --affinities. Expected no CLIP options, because CLIP is not used. Leave them out."
         raise InputError(f"{', '.join(clip.changed)} was given {why}")
     scene, loaded = None, None
     if file is not None:
@@ -127,7 +127,7 @@ def view(
     if (relations or relations_checkpoint) and not questions:
         raise InputError(
             "--relations or --relations-checkpoint was given without --locate. Expected an object to locate. Give "
-            "--locate"
+            "--locate."
         )
     wanted = list(dict.fromkeys([*listed, *(one for t, _, r in questions for one in (t, r))]))
     relater: str | Completer = RELATIONAL
@@ -171,7 +171,7 @@ def _question(words: str) -> tuple[str, str, str]:
     if len(parts) != 3 or not all(parts):
         raise InputError(
             f"--locate is {words!r}. Expected 'target; relation; reference', with one of the relations "
-            f"{', '.join(RELATIONS)}. Write it as 'lamp; behind; chair'"
+            f"{', '.join(RELATIONS)}. Write it as 'lamp; behind; chair'."
         )
     check_choice(parts[1], "relation", RELATIONS)
     return parts[0], parts[1], parts[2]
@@ -214,7 +214,7 @@ def _relevancy(scene: View, names: list[str], clip: ClipOptions, device: str | N
     except CheckpointError as error:
         words = str(error).rstrip(".")
         raise CheckpointError(
-            f"{words}. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz"
+            f"{words}. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz."
         ) from error
     with steps("tiles") as step:
         return encoder.encode_image(scene.rgb, names, preset=clip.preset, seed=seed, progress=step)
@@ -259,9 +259,11 @@ def _joined(numbers: list[float] | None, between: str) -> str | None:
 
 def _check_film(film: str, out: Path | None) -> None:
     if out is None:
-        raise InputError(f"--film {film} was given without --out. Expected a folder. Give --out FOLDER")
+        raise InputError(f"--film {film} was given without --out. Expected a folder. Give --out FOLDER.")
     if film == "mp4" and find_spec("imageio_ffmpeg") is None:
-        raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
+        raise MissingPackageError(
+            "MP4 films are not available. Expected the package imageio-ffmpeg. Run pip install 'openshape-ood[film]'."
+        )
 
 
 def _written(result: CompletedView, folder: Path, film: str) -> list[Path]:

@@ -60,7 +60,7 @@ def watch(
     ] = "map",
     topic: Annotated[
         list[str] | None,
-        option(STREAM, "Topics of a bag. Default: all clouds, and images with depth in the topic.", "NAME..."),
+        option(STREAM, "Topics of a bag. Default: all clouds, and images whose topic contains 'depth'.", "NAME..."),
     ] = None,
     max_jump: Annotated[
         float, option(STREAM, "Maximum distance in meters between consecutive poses. 0: any.", min=0)
@@ -78,10 +78,10 @@ def watch(
     check_picture("--page", page, (".html",), "plotly")
     given = source.expanduser()
     if not given.exists():
-        raise FileError(f"there is no {source}. Expected a folder, or an .mcap file. Check the path")
+        raise FileError(f"there is no {source}. Expected a folder, or an .mcap file. Check the path.")
     if given.is_file() and given.suffix.lower() != ".mcap":
         raise InputError(
-            f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder"
+            f"{source} is a file. Expected a folder with views and scans, or an .mcap bag. Give its folder."
         )
     failures: list[Failure] = []
     scene_map = _map(map.expanduser(), chosen, max_jump or None, failures, known_map, least_seen)
@@ -133,7 +133,7 @@ def _map(
     if known_map is not None and (folder / EVENTS).is_file():
         raise InputError(
             f"--known-map was given for the existing map {folder}. Expected a new map. Choose another --map, or leave "
-            "--known-map out"
+            "--known-map out."
         )
     with warnings_as_notes():
         if (folder / EVENTS).is_file() and not named:
@@ -171,7 +171,7 @@ def _of_folder(folder: Path, scene_map: SceneMap, once: bool, poll: float, json:
         if (name, digest) in pairs or (name, "") in pairs:
             continue
         if digest and digest in first:
-            reason = f"{name} has the same content as {first[digest]}. Expected a new view or scan. It was not added"
+            reason = f"{name} has the same content as {first[digest]}. Expected a new view or scan. It was not added."
             scene_map.skip(name, reason, digest=digest)
             _print_skipped(name, reason, json)
             continue
@@ -191,7 +191,7 @@ def _of_bag(path: Path, frame: str, topics: list[str], scene_map: SceneMap, json
         yield Incoming(one.source[-256:], one.given, None if one.points is None else one.pose, one.time)
     if skipped:
         reason = f"{skipped:,} frames of {path.name} are not after {before:.3f} s, the last time of the map"
-        _print_skipped(path.name, f"{reason}. Expected later frames. They were not added", json)
+        _print_skipped(path.name, f"{reason}. Expected later frames. They were not added.", json)
 
 
 def _done(scene_map: SceneMap) -> list[tuple[str, str]]:

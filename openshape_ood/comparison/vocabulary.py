@@ -65,7 +65,7 @@ def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
         more = ", …" * (len(shared) > 6)
         raise ClassNamesError(
             f"{len(shared)} of the {len(base)} base classes are classes of the evaluation: {some}{more}. "
-            "Expected no common classes, because a comparator must not be trained on test classes. Leave them out"
+            "Expected no common classes, because a comparator must not be trained on test classes. Leave them out."
         )
 
 

@@ -180,7 +180,7 @@ def check_shapes(n: int, rate: float, largest: float = 1.0, bounded: bool = True
     higher = math.ceil(1000 * float(_bound(largest, rate)) / (n + 1)) / 1000
     raise InputError(
         f"{n} calibration shapes cannot promise a rate of {rate:g}. {needed} or more can. Give more, or a higher rate "
-        f"({higher:g}){bound}"
+        f"({higher:g}){bound}."
     )
 
 

@@ -117,7 +117,7 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
     except FileError:
         raise
     except (*UNREADABLE, SafetensorError, *DAMAGE) as error:
-        reason = f"{error or type(error).__name__}"
+        reason = str(error).rstrip(".") or type(error).__name__
         raise FileError(
             f"cannot read {path} ({reason}). Expected a file of `openshape-ood embed`. Embed the shapes again."
         ) from error

@@ -66,8 +66,8 @@ class Header:
             header._check()
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise FileError(
-                f"{where} has no valid header of embeddings ({error}). Expected the format {FORMAT!r}. "
-                "Embed the shapes again."
+                f"{where} has no valid header of embeddings ({str(error).rstrip('.')}). Expected the format "
+                f"{FORMAT!r}. Embed the shapes again."
             ) from error
         return header
 

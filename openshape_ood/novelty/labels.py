@@ -202,8 +202,8 @@ class LabelSample:
             ) from error
         except (InputError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise FileError(
-                f"{path} is not a table of labels ({error}). Expected a table that to_label(...).save or --label "
-                "wrote, with all its rows. Edit only the column label."
+                f"{path} is not a table of labels ({str(error).rstrip('.')}). Expected a table that to_label(...).save "
+                "or --label wrote, with all its rows. Edit only the column label."
             ) from error
         rows_of = numbers["row"], numbers["place"]
         names = (texts["shape"], texts["nearest"])

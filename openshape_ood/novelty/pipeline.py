@@ -595,7 +595,8 @@ class NoveltyPipeline:
             return replace(made, silent=axis and check_up(axis))
         except (TypeError, ValueError) as error:
             raise FileError(
-                f"{path} is damaged, or not a pipeline: {error}. Expected a file of save. Save the pipeline again."
+                f"{path} is damaged, or not a pipeline: {str(error).rstrip('.')}. Expected a file of save. Save the "
+                "pipeline again."
             ) from error
 
 

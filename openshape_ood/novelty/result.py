@@ -371,6 +371,6 @@ def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any
         import pandas
     except ImportError as error:
         raise MissingPackageError(
-            "a data frame cannot be made. Expected the package pandas. Run pip install pandas, or use as_json."
+            "data frames are not available. Expected the package pandas. Run pip install pandas, or use as_json."
         ) from error
     return pandas.DataFrame(rows, columns=list(columns))

@@ -142,7 +142,7 @@ def marks_threshold(
     if not len(curves):
         needed = shapes_needed(rate, largest)
         raise InputError(
-            f"there are no maps of known shapes. Expected {needed} or more for the rate {rate:g}. Give some"
+            f"there are no maps of known shapes. Expected {needed} or more for the rate {rate:g}. Give some."
         )
     weights, n = object_weights(groups, len(curves))
     check_shapes(n, rate, largest, bounded=of == "points")

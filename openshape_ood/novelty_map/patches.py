@@ -280,9 +280,10 @@ def _check_by(by: str | None, known: Any) -> str:
                 f"by is {by!r}, but these known classes have {' and '.join(map(repr, held))}. Expected one of these. "
                 "Leave by out."
             )
+        or_names = ", or by='text' for the names" if held else ""
         raise InputError(
             "these known classes have no patches. Expected patches of examples. Give known={name: shapes}, or "
-            "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
+            f"KnownClasses.from_examples(..., patches='local'){or_names}."
         )
     if isinstance(known, Mapping):
         return by or ("local" if any(value is not None for value in known.values()) else "text")

@@ -29,7 +29,7 @@ LISTED = 8  # maximum number of classes in the printed table
 TELLING = 0.9  # if a larger fraction of elements is beyond the threshold, the map does not locate novelty
 UNTOLD = (
     "nearly all of it is beyond the threshold. It may be another object, another axis may be up, or it may be a scan "
-    "that is compared with whole models"
+    "that is compared with whole models."
 )
 
 # double precision, because the coordinates of a scan may be millions of meters

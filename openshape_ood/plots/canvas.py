@@ -39,7 +39,9 @@ def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None 
         import matplotlib.figure
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ModuleNotFoundError as error:
-        raise MissingPackageError("this picture needs matplotlib: pip install 'openshape-ood[plots]'") from error
+        raise MissingPackageError(
+            "pictures are not available. Expected the package matplotlib. Run pip install 'openshape-ood[plots]'."
+        ) from error
     figure = matplotlib.figure.Figure(figsize=size, layout=layout)
     FigureCanvasAgg(figure)
     return figure

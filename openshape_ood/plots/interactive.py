@@ -115,7 +115,9 @@ def turnable(
     try:
         from plotly import graph_objects
     except ModuleNotFoundError as error:
-        raise MissingPackageError("turnable needs plotly: pip install 'openshape-ood[plots]'") from error
+        raise MissingPackageError(
+            "turnable pictures are not available. Expected the package plotly. Run pip install 'openshape-ood[plots]'."
+        ) from error
     chosen = thinned(len(table), MOST)
     rows = upright(table[chosen], up)
     across, height, deep = np.ptp(rows, axis=0)

@@ -98,7 +98,9 @@ def choose_colors(
     """
     check_choice(color, "color", COLORS)
     if color in ("novelty", "class") and values is None:
-        raise InputError(f"color is {color!r}, but values are missing. Expected one for each point. Give values=")
+        raise InputError(
+            f"color is {color!r}, but values are missing. Expected one for each point. Give the argument values."
+        )
     if color in ("height", "rgb") and values is not None:
         raise InputError(
             f"values are given, but color is {color!r}. Expected 'novelty' or 'class'. Give color='novelty'."

@@ -165,9 +165,13 @@ def film(result: CompletedView, path: str | os.PathLike[str], *, frames: int = 1
     try:
         import imageio.v3 as imageio
     except ModuleNotFoundError as error:
-        raise MissingPackageError("films need imageio: pip install 'openshape-ood[views]'") from error
+        raise MissingPackageError(
+            "films are not available. Expected the package imageio. Run pip install 'openshape-ood[views]'."
+        ) from error
     if suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
-        raise MissingPackageError("MP4 films need imageio-ffmpeg: pip install 'openshape-ood[film]'")
+        raise MissingPackageError(
+            "MP4 films are not available. Expected the package imageio-ffmpeg. Run pip install 'openshape-ood[film]'."
+        )
     turns = np.linspace(-SWING, SWING, check_whole(frames, "frames", 2))
     images = [imageio.imread(canvas.rendered(_frame(result, turn), "png", FRAME_DPI)) for turn in turns]
     shown = np.stack(images + images[-2:0:-1])[..., :3]

@@ -40,7 +40,7 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     if weights is None:
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
         if not path.is_file():
-            raise WeightsError(f"{row.name}: there is no file {path}. Expected a checkpoint. Check the path")
+            raise WeightsError(f"{row.name}: there is no file {path}. Expected a checkpoint. Check the path.")
         weights = read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256))
     with torch.device("meta"):  # shapes only, because random initialization would take longer than loading
         network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # float32 for any default dtype

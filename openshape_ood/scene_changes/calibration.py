@@ -52,7 +52,7 @@ class ChangeCalibration:
         for name in ("strengths", "differences"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
-                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Calibrate again")
+                raise InputError(f"{name} of a calibration are {values!r:.60}. Expected numbers >= 0. Calibrate again.")
             object.__setattr__(self, name, tuple(sorted(values.tolist())))
 
     @property
@@ -95,7 +95,8 @@ class ChangeCalibration:
             return cls._of(json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileError(
-                f"{path} is no calibration of changes: {error}. Expected a file of save. Calibrate again"
+                f"{path} is no calibration of changes: {str(error).rstrip('.')}. Expected a file of save. Calibrate "
+                "again."
             ) from error
 
 

@@ -115,7 +115,7 @@ def compare_scenes(
     ['removed']
     """
     if not 0 < check_positive(fdr, "fdr") < 1:
-        raise InputError(f"fdr is {fdr!r}. Expected a number between 0 and 1. Give 0.1 or so")
+        raise InputError(f"fdr is {fdr!r}. Expected a number between 0 and 1. Give 0.1 or so.")
     check_choice(control, "control", CONTROLS)
     if threshold is not None:
         check_threshold(threshold)
@@ -126,7 +126,7 @@ def compare_scenes(
     elif calibration.by != pair.spaces[0].by:
         raise InputError(
             f"the calibration has free space by {calibration.by}, but the scans by {pair.spaces[0].by}. Expected the "
-            "same method. Give cameras for both or for neither"
+            "same method. Give cameras for both or for neither."
         )
     how: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "method": method, "device": device}
     how |= {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "threshold": threshold}
@@ -167,13 +167,13 @@ def calibrate_changes(
     """
     if not len(pairs):
         raise InputError(
-            "there are no pairs of scans. Expected at least one, and 19 for p = 0.05. Scan an unchanged place twice"
+            "there are no pairs of scans. Expected at least one, and 19 for p = 0.05. Scan an unchanged place twice."
         )
     positions = list(cameras) if cameras is not None else [None] * len(pairs)
     if len(positions) != len(pairs):
         raise InputError(
             f"there are {len(positions)} pairs of cameras and {len(pairs)} pairs of scans. Expected equal numbers. "
-            "Give one pair of cameras for each pair of scans"
+            "Give one pair of cameras for each pair of scans."
         )
     strengths = []
     for (before, after), eyes in zip(pairs, positions, strict=True):
@@ -195,7 +195,7 @@ def compare(
 ) -> Comparison:
     """Registration, spaces and candidates of two scans: the part of `compare_scenes` that needs no encoder."""
     if not 0.01 <= check_positive(voxel, "voxel") <= 0.5:
-        raise InputError(f"voxel is {voxel!r}. Expected meters from 0.01 to 0.5. Give 0.05 or so")
+        raise InputError(f"voxel is {voxel!r}. Expected meters from 0.01 to 0.5. Give 0.05 or so.")
     given = _given(before, "before"), _given(after, "after")
     _check_units(given[0][0], given[1][0])
     _warn_of_same(given[0][0], given[1][0])
@@ -204,7 +204,7 @@ def compare(
             (scan, _positions(eyes, scan.name), None) for (scan, _, _), eyes in zip(given, cameras, strict=True)
         )
     if (given[0][1] is None) != (given[1][1] is None):
-        raise InputError("one of the scans has cameras. Expected both or neither. Give views or cameras for both")
+        raise InputError("one of the scans has cameras. Expected both or neither. Give views or cameras for both.")
     proposals = find_objects(given[0][0], runs=runs), find_objects(given[1][0], runs=runs)
     surfaces = Surface.of(given[0][0], proposals[0]), Surface.of(given[1][0], proposals[1])
     registration = _registered(surfaces, aligned, pose)
@@ -281,7 +281,7 @@ def _positions(given: Any, name: str) -> np.ndarray:
     if positions.shape[1:] != (3,):
         raise InputError(
             f"cameras of {name} have shape {positions.shape}. Expected positions (v, 3) in meters. Give one row per "
-            "camera"
+            "camera."
         )
     return positions
 
@@ -292,7 +292,7 @@ def _check_units(before: Scene, after: Scene) -> None:
         if side > EXTENT or side > LARGER * other:
             raise InputError(
                 f"{scan.name} is {side:,.0f} m across, the other scan {other:,.1f} m. Expected two scans of one place "
-                "in meters. If these are millimeters, divide them by 1000 (on the command line: --unit mm)"
+                "in meters. If these are millimeters, divide them by 1000 (on the command line: --unit mm)."
             )
 
 
@@ -300,7 +300,7 @@ def _warn_of_same(before: Scene, after: Scene) -> None:
     if before.points.shape == after.points.shape and np.array_equal(before.points, after.points):
         warnings.warn(
             f"{before.name} and {after.name} have the same points, so nothing can have changed. Expected two scans "
-            "from different times. Check the files",
+            "from different times. Check the files.",
             ScanWarning,
             stacklevel=4,
         )
@@ -321,5 +321,5 @@ def _registered(surfaces: Sequence[Surface], aligned: bool, pose: Any) -> Regist
         larger, smaller = surfaces if extents[0] > extents[1] else surfaces[::-1]
         raise InputError(
             f"{larger.name} is about {ratio:.0f} times as large as {smaller.name}, and they do not fit. Expected two "
-            "scans of one place in meters. Check the units; on the command line, give --unit"
+            "scans of one place in meters. Check the units; on the command line, give --unit."
         ) from error

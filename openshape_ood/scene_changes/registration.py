@@ -155,7 +155,7 @@ def register(before: Surface, after: Surface, pose: np.ndarray | None = None) ->
         if far > LARGEST_FIX[0] or turned > LARGEST_FIX[1]:
             raise InputError(
                 f"the scans are {far:.2f} m and {turned:.0f}° apart. Expected one frame, at most {LARGEST_FIX[0]} m "
-                f"and {LARGEST_FIX[1]:.0f}° apart. Leave out aligned"
+                f"and {LARGEST_FIX[1]:.0f}° apart. Leave out aligned."
             )
         return measured(before, after, fitted, "refined")
     return _searched(before, after)
@@ -166,7 +166,7 @@ def _searched(before: Surface, after: Surface) -> Registration:
         if one.floor is None:
             raise InputError(
                 f"{one.name} has no floor for the alignment. Expected a scan with z up and one square meter of floor. "
-                "Bring both scans into one frame and give aligned"
+                "Bring both scans into one frame and give aligned."
             )
     few = after.taken(_spaced(len(after.places), FITTED))
     poses = [_fit(before, few, guess, RADII) for guess in _guesses(before, few)]
@@ -182,7 +182,8 @@ def _searched(before: Surface, after: Surface) -> Registration:
             )
             raise InputError(
                 f"two poses of {after.name} fit alike: {listed} (fit {scores[best]:.2f} and {scores[other]:.2f}). "
-                "Expected one pose, but a symmetric place has several. Bring both scans into one frame and give aligned"
+                "Expected one pose, but a symmetric place has several. Bring both scans into one frame and give "
+                "aligned."
             )
     return registration
 
@@ -320,7 +321,7 @@ def check_rotation(pose: np.ndarray) -> np.ndarray:
     if off > 1e-3 or np.linalg.det(turn) < 0:
         raise InputError(
             f"pose is no rotation with a translation: its axes are off by {off:.2g}. Expected a rigid motion from the "
-            "frame of the second scan to the first. Give a rotation without scaling or mirroring"
+            "frame of the second scan to the first. Give a rotation without scaling or mirroring."
         )
     return pose
 
@@ -334,7 +335,7 @@ def measured(before: Surface, after: Surface, pose: np.ndarray, how: str = "give
     residual = float(np.median(np.abs(np.einsum("ij,ij->i", away, before.normals[nearest[kept]]))))
     _, overlap = _agreement(before, after, pose)
     what = f"{after.name} does not fit {before.name}"
-    advice = "Check that both are scans of one place, in meters, z up"
+    advice = "Check that both are scans of one place, in meters, z up."
     if residual > RESIDUAL:
         raise InputError(
             f"{what}: the residual is {100 * residual:.0f} cm. Expected at most {100 * RESIDUAL:.0f} cm. {advice}"

@@ -81,7 +81,7 @@ def seen_space(
     if np.prod(shape, dtype=np.float64) > MOST:
         raise InputError(
             f"the place has {np.prod(shape, dtype=np.float64):.1e} voxels of {voxel} m. Expected at most {MOST:,}. "
-            "Give larger voxels, or crop the scans"
+            "Give larger voxels, or crop the scans."
         )
     occupied = np.zeros(shape, dtype=bool)
     occupied[tuple(np.floor((scene.points - low) / voxel).astype(np.int64).T)] = True

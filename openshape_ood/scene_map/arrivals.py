@@ -69,7 +69,7 @@ def _listed(folder: Path) -> dict[str, tuple[float, int]]:
                     continue
                 listed[path.name] = (status.st_mtime, status.st_size)
             if len(listed) > MOST:
-                raise FileError(f"{folder} has more than {MOST:,} files. Expected fewer. Split the folder")
+                raise FileError(f"{folder} has more than {MOST:,} files. Expected fewer. Split the folder.")
     except OSError as error:
         raise FileError(f"cannot read the folder {folder}: {error.strerror or error}") from error
     return listed

@@ -44,7 +44,7 @@ def cells_of(points: np.ndarray, origin: np.ndarray, size: float) -> np.ndarray:
         away = float(np.abs(points - origin).max())
         raise InputError(
             f"points are {away:.3g} m from the start of the map. Expected less than {REACH * size:,.0f} m. Give poses "
-            "in meters, in the frame of the first view"
+            "in meters, in the frame of the first view."
         )
     return thinned(np.unique(packed(steps.astype(np.int64))), MOST_LOOK)
 

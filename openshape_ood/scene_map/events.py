@@ -65,7 +65,7 @@ class EventLog:
         numbered = {"seq": self.seq + 1, **event}
         line = as_line(numbered)
         if self._file is None:
-            raise FileError(f"{self.path} is closed. Expected an open log. Load the map again")
+            raise FileError(f"{self.path} is closed. Expected an open log. Load the map again.")
         try:
             if os.write(self._file, line) != len(line):
                 raise OSError("the disk is full")
@@ -116,16 +116,16 @@ def read_events(path: Path, start: int = 0, seq: int = -1) -> Iterator[Read]:
                     if not file.read(1):
                         warnings.warn(
                             f"the last line of {path} is torn, because the process ended while writing it. Expected a "
-                            "complete event. The line was dropped; add that view again",
+                            "complete event. The line was dropped; add that view again.",
                             MapWarning,
                             stacklevel=2,
                         )
                         return
-                    raise FileError(f"{path} is damaged after event {seq}. Expected event {seq + 1}. Use a backup")
+                    raise FileError(f"{path} is damaged after event {seq}. Expected event {seq + 1}. Use a backup.")
                 if event.get("seq") != seq + 1:
                     given = str(event.get("seq"))[:20]
                     raise FileError(
-                        f"{path} has event {given} after event {seq}. Expected event {seq + 1}. Use a backup"
+                        f"{path} has event {given} after event {seq}. Expected event {seq + 1}. Use a backup."
                     )
                 seq, end = seq + 1, end + len(line)
                 yield Read(event, end)
@@ -156,7 +156,7 @@ def _lock(descriptor: int, path: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise FileError(
-            f"another process writes to {path}. Expected one writer. End the other process, or give another folder"
+            f"another process writes to {path}. Expected one writer. End the other process, or give another folder."
         ) from None
 
 

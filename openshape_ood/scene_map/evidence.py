@@ -51,7 +51,7 @@ def e_values(p: Any, kappa: float = KAPPA) -> np.ndarray:
     array([5. , 0.5])
     """
     if not 0 < check_positive(kappa, "kappa") < 1:
-        raise InputError(f"kappa is {kappa!r}. Expected a number between 0 and 1. Give 0.2 or so")
+        raise InputError(f"kappa is {kappa!r}. Expected a number between 0 and 1. Give 0.2 or so.")
     return kappa * _checked(p) ** (kappa - 1)
 
 
@@ -109,7 +109,7 @@ def generalized_mean(p: Any, counts: Any = None, r: float = 1.0) -> float:
     (0.04, 0.03)
     """
     if check_positive(r, "r") < 1:
-        raise InputError(f"r is {r!r}. Expected a number >= 1. Give 1 for twice the mean")
+        raise InputError(f"r is {r!r}. Expected a number >= 1. Give 1 for twice the mean.")
     values = _checked(p)
     m = len(values) if counts is None else int(np.sum(counts))
     factor = min(m ** (1 / r), (r + 1) ** (1 / r))
@@ -144,7 +144,7 @@ def quantile(p: Any, counts: Any = None, share: float = SHARE) -> float:
     (0.03, 0.03)
     """
     if not 0 < check_positive(share, "share") <= 1:
-        raise InputError(f"share is {share!r}. Expected a number above 0, at most 1. Give 0.5 for the median")
+        raise InputError(f"share is {share!r}. Expected a number above 0, at most 1. Give 0.5 for the median.")
     values = _checked(p)
     order = np.argsort(values, kind="stable")
     until = np.cumsum(np.ones(len(values), dtype=np.int64) if counts is None else np.asarray(counts)[order])
@@ -218,6 +218,6 @@ def _checked(p: Any) -> np.ndarray:
     if not ((values > 0) & (values <= 1)).all():
         raise InputError(
             f"p-values are from {values.min():.4g} to {values.max():.4g}. Expected above 0, at most 1. Check the order "
-            "of the arguments"
+            "of the arguments."
         )
     return values

@@ -55,7 +55,7 @@ def checked_pose(pose: Any, what: str = "pose") -> np.ndarray:
     if off > ROUNDING or np.linalg.det(turn) < 0:
         raise InputError(
             f"{what} is no rotation with a translation: its axes are off by {off:.2g}. Expected sensor to map, meters. "
-            "Give a rotation without scaling or mirroring"
+            "Give a rotation without scaling or mirroring."
         )
     return matrix
 
@@ -76,7 +76,7 @@ def looks_at(given: Any, pose: Any, pipeline: NoveltyPipeline, least: int, runs:
         raise InputError(
             f"given is a {type(given).__name__}. Expected a View, a Scene, or the points (n, 3) of one object. Read "
             "files with load_view, load_scene or load_shape. Two maps cannot be merged: add the views of one map to "
-            "the other map"
+            "the other map."
         )
     table = to_numpy(given)
     points = Scene(table[:, :3] if getattr(table, "ndim", 0) == 2 else table, name="the crop").points

@@ -166,7 +166,7 @@ class SceneMap:
             if settings:
                 raise InputError(
                     f"known is a pipeline, and {', '.join(settings)} were given. Expected one of them. Prepare the "
-                    "pipeline with these settings"
+                    "pipeline with these settings."
                 )
             pipeline = known
         else:
@@ -176,7 +176,7 @@ class SceneMap:
         if threshold is None or not threshold.n or threshold.coverage is None:
             raise InputError(
                 "the pipeline has no calibrated threshold. Expected one with the novelties of known shapes, for "
-                "p-values. Give calibration= with 39 or more known shapes"
+                "p-values. Give calibration= with 39 or more known shapes."
             )
         alpha = round(1 - threshold.coverage, 12)
         if objects is None:
@@ -221,7 +221,7 @@ class SceneMap:
         folder = Path(path).expanduser()
         if not (folder / EVENTS).is_file():
             raise FileError(
-                f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote. Check the path"
+                f"{folder} is no map: it has no {EVENTS}. Expected a folder that SceneMap.save wrote. Check the path."
             )
         limits = {name: settings.pop(name) for name in ("least", "runs", "most", "max_jump") if name in settings}
         state, end = _replayed(folder)
@@ -240,7 +240,7 @@ class SceneMap:
         if path is not None and (self.path is None or Path(path).expanduser() != self.path):
             self._move(Path(path).expanduser())
         if self.path is None or self._log is None:
-            raise InputError("the map has no folder. Expected a path. Give save(path), or prepare(..., path=...)")
+            raise InputError("the map has no folder. Expected a path. Give save(path), or prepare(..., path=...).")
         arrays, header = self.state.snapshot()
         save_arrays(self.path / SNAPSHOT, arrays, {**header, "end": self._log.end}, KIND)
         return self.path
@@ -248,7 +248,7 @@ class SceneMap:
     def _move(self, folder: Path) -> None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FileError(
-                f"{folder} is not empty. Expected a new folder. Load an existing map by SceneMap.load(path)"
+                f"{folder} is not empty. Expected a new folder. Load an existing map by SceneMap.load(path)."
             )
         make_folder(folder)
         self.pipeline.save(folder / KNOWN_FILE)
@@ -287,7 +287,7 @@ class SceneMap:
         if number not in self.state.objects:
             raise InputError(
                 f"there is no object {number!r:.40}. Expected the number of one of {len(self)} objects. Iterate over "
-                "the map"
+                "the map."
             )
         return self.state.objects[number]
 
@@ -559,7 +559,7 @@ class SceneMap:
         chosen_objects = [objects.object] if isinstance(objects, Question) else objects
         listed = [chosen_objects] if isinstance(chosen_objects, int | np.integer) else list(chosen_objects)
         if not listed:
-            raise InputError("no objects are given. Expected numbers of objects. Give an object of ask()")
+            raise InputError("no objects are given. Expected numbers of objects. Give an object of ask().")
         numbers = list(dict.fromkeys(self[number].number for number in listed))
         rows = unit_or_zero(np.concatenate([self[number].embeddings for number in numbers])).astype(np.float32)
         others = [
@@ -598,19 +598,19 @@ class SceneMap:
 
     def _check_open(self) -> None:
         if self.path is not None and self._log is None:
-            raise InputError(f"the map {self.path} is closed. Expected an open one. Load it again by SceneMap.load")
+            raise InputError(f"the map {self.path} is closed. Expected an open one. Load it again by SceneMap.load.")
 
     def _checked_time(self, time: float | None) -> float | None:
         if time is None:
             return None
         if isinstance(time, bool) or not np.isreal(time) or not np.isfinite(time):
             raise InputError(
-                f"time is {time!r:.40}. Expected seconds, a finite number. Leave time out if it is unknown"
+                f"time is {time!r:.40}. Expected seconds, a finite number. Leave time out if it is unknown."
             )
         if self.state.time is not None and time < self.state.time:
             raise InputError(
                 f"time runs backwards: {float(time):.3f} s after {self.state.time:.3f} s. Expected views in the order "
-                "of time. Sort the views"
+                "of time. Sort the views."
             )
         return float(time)
 
@@ -622,14 +622,14 @@ class SceneMap:
         if away > self.max_jump:
             raise InputError(
                 f"the pose jumps by {away:.1f} m. Expected at most {self.max_jump:g} m between views. Correct the "
-                "pose, or give a larger max_jump"
+                "pose, or give a larger max_jump."
             )
 
     def _check_room(self, count: int) -> None:
         if count > self.most:
             raise InputError(
                 f"the map has {len(self):,} objects. Expected at most {self.most:,}. Give a larger most to load or "
-                "prepare, or start another map"
+                "prepare, or start another map."
             )
 
     def _check_settings(self) -> None:
@@ -643,7 +643,7 @@ class SceneMap:
             given = f"{pipeline.method.name} by {identity} with {0 if threshold is None else threshold.n}"
             raise MixedEncodersError(
                 f"the map was made with {made}, the pipeline is {given}. Expected the same encoder, method and "
-                "threshold. Load the map without known="
+                "threshold. Load the map without the argument known."
             )
 
 
@@ -654,7 +654,7 @@ def _check_objects(objects: Threshold, pipeline: NoveltyPipeline, alpha: float) 
     if objects.n < needed:
         raise InputError(
             f"objects is a threshold of {objects.n} objects. Coverage {1 - alpha:g} needs {needed} or more. "
-            "Map more known objects, and give object_threshold() of that map"
+            "Map more known objects, and give object_threshold() of that map."
         )
 
 
@@ -668,7 +668,7 @@ def _warn_of_few(n: int, alpha: float, combine: str) -> None:
     if least > alpha * ROUNDED:
         warnings.warn(
             f"{n} calibration shapes are too few for the verdict new: the combined p is {least:.3g} or "
-            f"more. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'",
+            f"more. Expected at most {alpha:g}. Calibrate on more known shapes, 39 or more with combine='median'.",
             MapWarning,
             stacklevel=3,
         )
@@ -721,10 +721,10 @@ def _replayed(folder: Path) -> tuple[MapState, int]:
         raise
     except DAMAGE as error:
         raise FileError(
-            f"{path} is no log of a map, or it is damaged: {error}. Expected a log. Use a backup"
+            f"{path} is no log of a map, or it is damaged: {str(error).rstrip('.')}. Expected a log. Use a backup."
         ) from error
     if state is None:
-        raise FileError(f"{path} is empty. Expected the log of a map. Remove the folder and prepare the map again")
+        raise FileError(f"{path} is empty. Expected the log of a map. Remove the folder and prepare the map again.")
     return state, start
 
 
@@ -737,5 +737,5 @@ def _snapshot(folder: Path) -> tuple[MapState | None, int]:
         with loaded_arrays(path, KIND) as (header, arrays):
             return MapState.restored(arrays, header), int(header["end"])
     except FileError as error:
-        warnings.warn(f"{error}. All events are replayed instead", MapWarning, stacklevel=4)
+        warnings.warn(f"{str(error).rstrip('.')}. All events are replayed instead.", MapWarning, stacklevel=4)
         return None, 0

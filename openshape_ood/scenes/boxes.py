@@ -66,7 +66,7 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
     if strange:
         raise InputError(
             f"there are no sizes for {', '.join(map(repr, strange))}. Expected sizes={{name: (means, deviations)}} for "
-            "every class: logarithms of longer side, shorter side and height in meters. Give them, or size_weight=0"
+            "every class: logarithms of longer side, shorter side and height in meters. Give them, or size_weight=0."
         )
     try:
         statistics = np.array([table[folded(name)] for name in names], dtype=np.float64)
@@ -75,7 +75,7 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
     if statistics.shape != (len(names), 2, 3) or not np.isfinite(statistics).all() or (statistics[:, 1] < 0).any():
         raise InputError(
             f"the sizes of a class have the shape {statistics.shape[1:]}. Expected finite numbers (2, 3), with "
-            "deviations of at least 0. Give means and deviations for every class"
+            "deviations of at least 0. Give means and deviations for every class."
         )
     given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)
     spread = statistics[None, :, 1] + WIDENED

@@ -36,7 +36,7 @@ def crop_axis(known_up: str | None = None, scan_up: str = FILE) -> tuple[str, st
 def assumed(count: int, silent: str, remedy: str) -> str:
     """Warning about `count` known shapes without a stated axis."""
     shapes = "1 known shape does" if count == 1 else f"{count} known shapes do"
-    return f"{shapes} not state an up axis. Axis {silent} is assumed, as for scans. If it is wrong, {remedy}"
+    return f"{shapes} not state an up axis. Axis {silent} is assumed, as for scans. If it is wrong, {remedy}."
 
 
 def with_axes(known: Mapping[str, Any], known_up: str | None, encoder: Encoder) -> tuple[dict[str, Any], Any]:

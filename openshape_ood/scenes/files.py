@@ -156,7 +156,7 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
         if labels is None:
             raise CloudError(
                 f"it has no labels. Expected one whole number per line, or a column {' or '.join(LABELS)}. Give "
-                "another file"
+                "another file."
             )
     return labels
 
@@ -218,10 +218,10 @@ def _is_coarse(mesh: Any, meters: float) -> bool:
 def _points(columns: Columns) -> np.ndarray:
     """Copy of the points (n, 3) float64."""
     if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Rename the columns")
+        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Rename the columns.")
     count = len(columns["x"])
     if count > MAX_POINTS:
-        raise CloudError(f"it has {count:,} points. Expected at most {MAX_POINTS:,}. Thin it out or split it first")
+        raise CloudError(f"it has {count:,} points. Expected at most {MAX_POINTS:,}. Thin it out or split it first.")
     points = np.empty((count, 3))
     for axis, name in enumerate("xyz"):
         points[:, axis] = columns[name]
@@ -236,7 +236,7 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
     given = columns[name]
     if given.ndim != 1:
         raise CloudError(
-            f"its {name!r} have shape {given.shape}. Expected one number per point. Save them as one column"
+            f"its {name!r} have shape {given.shape}. Expected one number per point. Save them as one column."
         )
     return whole_numbers(given, f"its column {name!r}")
 
@@ -251,7 +251,7 @@ def _labelled(scene: Scene, path: Path) -> Scene:
     if len(labels) != len(scene):
         raise ShapeFileError(
             f"{path} has {len(labels):,} labels. Expected {len(scene):,}, one per point of {scene.name}. Give the "
-            "labels of this scan"
+            "labels of this scan."
         )
     return replace(scene, labels=labels if labels.any() else None)
 

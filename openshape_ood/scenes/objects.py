@@ -114,7 +114,7 @@ def score_scene(
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
     if sizes is not None and not weight:
         raise InputError(
-            "sizes are given, but size_weight is 0, so they have no effect. Expected a weight above 0. Give 0.1"
+            "sizes are given, but size_weight is 0, so they have no effect. Expected a weight above 0. Give 0.1."
         )
     if threshold is not None:
         check_threshold(threshold)
@@ -153,7 +153,7 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Prop
         if given.n != len(scene):
             raise InputError(
                 f"the proposals are of {given.n} points, but {scene.name} has {len(scene)}. Expected equal numbers. "
-                "Find proposals in this scan"
+                "Find proposals in this scan."
             )
         if most is not None:
             check_whole(most, "most")

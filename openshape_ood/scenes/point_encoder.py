@@ -173,7 +173,7 @@ class PointEncoder:
                 f"{self.identity.checkpoint} gives {self.dim} numbers per point, but names have {text.dim}, and its "
                 "file has no projection of names (projection_layer). Expected known classes by example points. Give "
                 "KnownClasses.from_embeddings(encoder.encode_points(scene)[rows], labels, encoder.identity), or use "
-                "another encoder"
+                "another encoder."
             )
         return ProjectedNames(text, projection, self.identity)
 
@@ -220,7 +220,7 @@ class PointEncoder:
             what = (
                 f"{scene.name} has no color, but {self.identity.checkpoint} was trained with color. All points become"
             )
-            warnings.warn(f"{what} gray. Use an encoder of geometry alone", ScanWarning, stacklevel=4)
+            warnings.warn(f"{what} gray. Use an encoder of geometry alone.", ScanWarning, stacklevel=4)
         return voxel_numbers(scene, first, self.spec.input, self.row.sizes.channels)
 
     def __repr__(self) -> str:

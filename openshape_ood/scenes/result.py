@@ -233,7 +233,7 @@ class SceneResult:
         folder = make_folder(folder)
         if any(folder.iterdir()):
             raise FileError(
-                f"{folder} is not empty. Expected a new or an empty folder for the objects. Give another folder"
+                f"{folder} is not empty. Expected a new or an empty folder for the objects. Give another folder."
             )
         color = self.scene.color
         files = []

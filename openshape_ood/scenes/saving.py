@@ -49,7 +49,7 @@ def save_scene(
     """
     path = given_path(path, "path")
     if path.suffix.lower() != ".ply":
-        raise InputError(f"path is {path}. Expected a .ply file. Change the suffix")
+        raise InputError(f"path is {path}. Expected a .ply file. Change the suffix.")
     columns: dict[str, tuple[str, np.ndarray]] = {axis: ("<f8", scene.points[:, i]) for i, axis in enumerate("xyz")}
     painted = _painted(scene, color)
     if painted is not None:
@@ -78,7 +78,7 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
     if given.ndim != 1 or given.dtype.kind not in "iu":
         raise InputError(
             f"labels have shape {given.shape} and type {given.dtype}. Expected whole numbers (n,). Convert the labels "
-            "first"
+            "first."
         )
     lines = "".join(f"{label}\n" for label in _fitting(given, "labels").tolist())
     return save_whole(path, lines.encode("ascii"), "the labels")
@@ -111,8 +111,8 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
         raise FileError(f"cannot read the names {side}: {error.strerror or error}") from error
     except DAMAGE as error:
         raise FileError(
-            f"{side} holds no names of labels, or is damaged: {error}. Expected a file of save_scene. "
-            "Save the scan again"
+            f"{side} holds no names of labels, or is damaged: {str(error).rstrip('.')}. Expected a file of save_scene. "
+            "Save the scan again."
         ) from error
 
 
@@ -136,7 +136,7 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
     if (numbers := scene.labels if color == "label" else scene.instances) is None:
         raise InputError(
             f"color is {color!r}, but {scene.name} has no {color}s. Expected 'own', or a scan with {color}s. "
-            "Give color='own'"
+            "Give color='own'."
         )
     return label_colors(numbers)
 
@@ -144,7 +144,7 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
 def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
     if len(numbers) and (numbers.min() < 0 or numbers.max() >= 2**32):
         raise InputError(
-            f"{what} run from {numbers.min()} to {numbers.max()}. Expected 0 to 2^32 - 1, 0 for none. Renumber them"
+            f"{what} run from {numbers.min()} to {numbers.max()}. Expected 0 to 2^32 - 1, 0 for none. Renumber them."
         )
     return numbers
 
@@ -153,7 +153,7 @@ def _save_names(names: Mapping[int, str], path: Path) -> None:
     if not isinstance(names, Mapping):
         raise InputError(
             f"names are a {type(names).__name__}. Expected a dict of label to name, such as {{1: 'chair'}}. Give "
-            "dict(enumerate(names, 1)) for a list of names"
+            "dict(enumerate(names, 1)) for a list of names."
         )
     labels = {str(check_whole(label, "a label of names", 0)): str(name) for label, name in names.items()}
     content = {"format": FORMAT, "labels": labels}

@@ -55,12 +55,12 @@ class Scene:
         if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
             raise CloudError(
                 f"{self.name}: points have shape {points.shape}. Expected (n, 3) with n of at least 1. Give one "
-                "row per point"
+                "row per point."
             )
         if not np.isfinite(points).all():
             bad = int((~np.isfinite(points)).any(axis=1).sum())
             raise CloudError(
-                f"{self.name}: {bad} of {len(points)} points are not finite. Expected finite points. Leave them out"
+                f"{self.name}: {bad} of {len(points)} points are not finite. Expected finite points. Leave them out."
             )
         object.__setattr__(self, "points", points)
         for what, shape in (("color", (len(points), 3)), ("labels", (len(points),)), ("instances", (len(points),))):
@@ -69,7 +69,7 @@ class Scene:
             given = _numbers(getattr(self, what), f"{self.name}: {what}")
             if given.shape != shape:
                 raise InputError(
-                    f"{self.name}: {what} has shape {given.shape}. Expected {shape}. Give one row per point"
+                    f"{self.name}: {what} has shape {given.shape}. Expected {shape}. Give one row per point."
                 )
             if what == "color":
                 object.__setattr__(self, what, given.astype(np.float32, copy=False))
@@ -77,7 +77,7 @@ class Scene:
                 object.__setattr__(self, what, whole_numbers(given, f"{self.name}: {what}"))
         if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # False for NaN too
             runs = f"{self.color.min():g} to {self.color.max():g}"
-            raise InputError(f"{self.name}: color runs from {runs}. Expected 0 to 1. Divide bytes by 255")
+            raise InputError(f"{self.name}: color runs from {runs}. Expected 0 to 1. Divide bytes by 255.")
 
     def __len__(self) -> int:
         return len(self.points)
@@ -112,14 +112,14 @@ class Scene:
         if corners.shape != (2, 3) or not (corners[0] <= corners[1]).all():
             raise InputError(
                 f"{self.name}: low is {low!r}, high {high!r}. Expected three numbers each, low below high. Correct the "
-                "corners"
+                "corners."
             )
         inside = ((self.points >= corners[0]) & (self.points <= corners[1])).all(axis=1)
         if not inside.any():
             box = " to ".join(str(corner.round(3).tolist()) for corner in (self.points.min(0), self.points.max(0)))
             raise InputError(
                 f"{self.name}: no point lies in {list(low)} to {list(high)}. Expected a box that meets the scan, "
-                f"whose points lie in {box} in meters. Correct the corners"
+                f"whose points lie in {box} in meters. Correct the corners."
             )
         return self.take(inside)
 
@@ -134,7 +134,7 @@ def as_scene(scene: Any) -> Scene:
         return scene
     if not (hasattr(scene, "ndim") or holds_points(scene)):
         what = f"the scan is a {type(scene).__name__}"
-        raise InputError(f"{what}. Expected a Scene. Give load_scene(path), or Scene(points) in meters, z up")
+        raise InputError(f"{what}. Expected a Scene. Give load_scene(path), or Scene(points) in meters, z up.")
     if getattr(scene, "ndim", 0) == 2 and scene.shape[1] == 6:
         cloud = given_cloud(scene, "the scan")
         return Scene(cloud[:, :3], cloud[:, 3:])
@@ -148,7 +148,7 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
         whole = given.astype(np.int64, copy=False)
     if given.dtype.kind not in "ib" and not (whole == given).all():
         raise CloudError(
-            f"{what} holds values that are no whole numbers below 2**63. Expected labels. Round the values"
+            f"{what} holds values that are no whole numbers below 2**63. Expected labels. Round the values."
         )
     check_exact(given, what)
     return np.maximum(whole, 0) if whole.min(initial=0) < 0 else whole
@@ -156,13 +156,13 @@ def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
 
 def _numbers(values: Any, what: str) -> np.ndarray:
     if holds_words(values, 2):
-        raise InputError(f"{what} of type str. Expected numbers. Convert them first")
+        raise InputError(f"{what} of type str. Expected numbers. Convert them first.")
     try:
         given = np.asarray(to_numpy(values))
     except ValueError as error:
         raise InputError(
-            f"{what} in rows of different lengths. Expected rows of one length. Correct the rows"
+            f"{what} in rows of different lengths. Expected rows of one length. Correct the rows."
         ) from error
     if given.dtype.kind not in "fiub":
-        raise InputError(f"{what} of type {given.dtype}. Expected numbers. Convert them first")
+        raise InputError(f"{what} of type {given.dtype}. Expected numbers. Convert them first.")
     return given

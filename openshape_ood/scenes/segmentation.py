@@ -83,14 +83,14 @@ def segment_scene(
     if isinstance(known, Mapping):
         raise InputError(
             "known is a mapping. Expected a list of names, or KnownClasses. Give KnownClasses.from_embeddings(vectors, "
-            "labels, encoder.identity) with vectors of example points"
+            "labels, encoder.identity) with vectors of example points."
         )
     ready = known if isinstance(known, KnownClasses) else None
     rule = settled_method(known, method)
     if rule.rows == "patches":
         raise InputError(
             f"method {rule.name!r} scores patches of a shape. Expected a method that scores embeddings. Leave it out, "
-            "or give another"
+            "or give another."
         )
     check_encoders(encoder, text, MEMBERS)
     encoder = encoder or _load(model, device, ready)

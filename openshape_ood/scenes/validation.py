@@ -34,12 +34,12 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
     if across > LARGEST and not any_size:
         raise CloudError(
             f"it would be {size} m large. Expected at most {LARGEST:,} m. If its unit is the millimeter, give "
-            "unit='mm' (or 'cm', 'in', 'ft'); if it is that large, give unit='m'"
+            "unit='mm' (or 'cm', 'in', 'ft'); if it is that large, give unit='m'."
         )
     if not LARGE < across <= LARGEST:
         return None
     what = f"{scene.name} is {size} m large. Few indoor places are so large"
-    return f"{what}. Give unit='cm' or another unit; if the size is right, give unit='m'"
+    return f"{what}. Give unit='cm' or another unit; if the size is right, give unit='m'."
 
 
 def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
@@ -54,7 +54,7 @@ def without_stray_points(scene: Scene, stacklevel: int = 2) -> Scene:
         return scene
     warnings.warn(
         f"{scene.name}: {(~kept).sum():,} of {len(kept):,} points are {beyond[~kept].min():.3g} m or farther from all "
-        "others. They were left out, so the scene has fewer points than the file. Crop the file to avoid this",
+        "others. They were left out, so the scene has fewer points than the file. Crop the file to avoid this.",
         ScanWarning,
         stacklevel=stacklevel + 1,
     )
@@ -83,7 +83,7 @@ def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) ->
     warnings.warn(
         f"{name} was read with {up} up, but looks like a room with {' or '.join(names)} up. It is {heights}, and "
         f"{length[taken]:.1f} m along {up[-1]}. If another axis is up, give "
-        f"{' or '.join(f'up={axis!r}' for axis in names)}",
+        f"{' or '.join(f'up={axis!r}' for axis in names)}.",
         AxisWarning,
         stacklevel=stacklevel + 1,
     )
@@ -100,7 +100,7 @@ def warn_if_sparse(scene: Scene, size: float, stacklevel: int = 2) -> None:
     if np.isfinite(apart) and apart >= COARSE * size:
         warnings.warn(
             f"{scene.name}: its points are {apart:.2g} m apart, so voxels of {size:g} m hardly touch. The network "
-            "needs adjacent voxels. Take a denser scan, or a network with larger voxels",
+            "needs adjacent voxels. Take a denser scan, or a network with larger voxels.",
             ScanWarning,
             stacklevel=stacklevel + 1,
         )

@@ -71,7 +71,7 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
     if given.ndim != 2 or given.shape[1] != 3 or len(given) == 0 or given.dtype.kind not in "fiu":
         raise InputError(
             f"points have shape {given.shape} and type {given.dtype}. Expected numbers (n, 3), n at least 1. Give one "
-            "row per point"
+            "row per point."
         )
     cells = np.empty(given.shape, dtype=np.int64)
     for rows, part in blocks(given):
@@ -80,7 +80,7 @@ def voxelize(points: np.ndarray, size: float) -> Voxels:
         if not (np.abs(part) < FARTHEST).all():
             raise InputError(
                 f"points hold NaN, infinity, or coordinates beyond 2^62 voxels of {size} m. Expected finite points. "
-                "Drop the others"
+                "Drop the others."
             )
         cells[rows] = part
     _, first, inverse = np.unique(_keys(cells), return_index=True, return_inverse=True)
@@ -157,7 +157,7 @@ def _checked(values: np.ndarray, what: str, count: int, of: str, axes: int | Non
     given = np.asarray(values)
     if given.ndim == 0 or given.ndim != (axes or given.ndim):
         shape = (count, 3) if axes == 2 else (count,)
-        raise InputError(f"{what} have shape {given.shape}. Expected {shape}. Give one for each of {count} {of}")
+        raise InputError(f"{what} have shape {given.shape}. Expected {shape}. Give one for each of {count} {of}.")
     if len(given) != count:
-        raise InputError(f"there are {len(given)} {what} for {count} {of}. Expected equal numbers. Give one for each")
+        raise InputError(f"there are {len(given)} {what} for {count} {of}. Expected equal numbers. Give one for each.")
     return given

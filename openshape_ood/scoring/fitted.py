@@ -87,7 +87,7 @@ class Gaussian:
             share = _shrinkage(within, covariance)
         elif not check_share(share, "share of the mean variance"):
             raise InputError(
-                f"share of the mean variance is {share!r}. Expected a number above 0, at most 1. Correct share="
+                f"share of the mean variance is {share!r}. Expected a number above 0, at most 1. Correct share."
             )
         classes = cls(means, _precision(covariance, share))
         if not background:

@@ -119,7 +119,7 @@ def _from_environment(name: str, default: float) -> float:
     except ValueError:
         value = 0
     if not 0 < value < 1e6:
-        raise InputError(f"{name} is {os.environ[name]!r}. Expected a number above 0 and below a million. Correct it")
+        raise InputError(f"{name} is {os.environ[name]!r}. Expected a number above 0 and below a million. Correct it.")
     return value
 
 
@@ -171,12 +171,12 @@ def read_shapes(
     Examples
     --------
     >>> [(read.index, read.error) for read in read_shapes(["no.ply"], points=100, seed=0, workers=0)]
-    [(0, 'no.ply: no such file. Expected a shape file. Check the path')]
+    [(0, 'no.ply: no such file. Expected a shape file. Check the path.')]
     """
     check_draw(points, seed)
     axis = up if up == "file" else check_up(up)
     if isinstance(paths, str | bytes | os.PathLike):
-        raise InputError(f"paths is one path, {os.fsdecode(paths)!r}. Expected a list of paths. Give [path]")
+        raise InputError(f"paths is one path, {os.fsdecode(paths)!r}. Expected a list of paths. Give [path].")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
     files = ([path, axis, int(seed), path] for path in map(_name, paths))
     return _reads(_in_order(files, int(points), frame, count, check_whole(ahead, "ahead")))
@@ -234,7 +234,7 @@ def _name(path: Any) -> str:
         return os.fsdecode(path)
     except TypeError as error:
         raise InputError(
-            f"paths holds {type(path).__name__}. Expected paths of shape files. Give str or Path"
+            f"paths holds {type(path).__name__}. Expected paths of shape files. Give str or Path."
         ) from error
 
 
@@ -244,9 +244,9 @@ def _outcome(done: processes.Done) -> Read:
         cloud = done.arrays[0] if len(done.arrays) == 1 else np.empty(0)
         if isinstance(done.answer, str) and cloud.ndim == 2 and len(cloud) and cloud.shape[1] in (3, 6):
             return Read(index, path, cloud, done.answer)
-        text = "its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape"
+        text = "its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape."
     elif isinstance(error, MemoryError):
-        text = "there is too little memory to read it. Expected more. Split the file, or thin it out"
+        text = "there is too little memory to read it. Expected more. Split the file, or thin it out."
     else:
         text = str(error) or type(error).__name__
     return Read(index, path, None, "", text if path in text else f"{path}: {text}")

@@ -50,7 +50,7 @@ def color_doubt(columns: Mapping[str, Any], name: str) -> str | None:
         return None
     return (
         f"{name}: {', '.join(alike[:5])} cannot be used as color. Expected columns red, green and blue, an array 'rgb' "
-        "(n, 3) or (n, 4), or 32-bit numbers 0x00RRGGBB. Convert them, or leave them out"
+        "(n, 3) or (n, 4), or 32-bit numbers 0x00RRGGBB. Convert them, or leave them out."
     )
 
 

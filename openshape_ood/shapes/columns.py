@@ -47,7 +47,7 @@ def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
     given = np.asarray(table)
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         raise CloudError(
-            f"{name} has the shape {given.shape}. Expected (n, 3) xyz, or (n, 6) xyz and rgb. Drop other columns"
+            f"{name} has the shape {given.shape}. Expected (n, 3) xyz, or (n, 6) xyz and rgb. Drop other columns."
         )
     return {"points": given[:, :3]} | ({"color": given[:, 3:]} if given.shape[1] == 6 else {})
 
@@ -59,7 +59,7 @@ def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     parts |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
     measured = np.isfinite(points).all(axis=1)
     if not measured.any():
-        raise CloudError("none of its points is finite. Expected at least one. Check the file")
+        raise CloudError("none of its points is finite. Expected at least one. Check the file.")
     return {name: one[measured] for name, one in parts.items() if one is not None and len(one) == len(points)}
 
 
@@ -85,7 +85,7 @@ def _pieces(path: Path, others: Collection[str]) -> Iterator[dict[str, np.ndarra
     read = format_of(path).pieces
     if read is None:
         raise CloudError(
-            f"its suffix is {path.suffix.lower()!r}. Expected one of {', '.join(IN_PIECES)}. Convert the file"
+            f"its suffix is {path.suffix.lower()!r}. Expected one of {', '.join(IN_PIECES)}. Convert the file."
         )
     with path.open("rb") as file:
         yield from read(file, others)

@@ -52,7 +52,7 @@ def given_cloud(value: Any, name: str) -> np.ndarray:
             return points
         if colors.shape != (len(points), 3):
             raise CloudError(
-                f"{name}: colors have the shape {colors.shape}. Expected ({len(points)}, 3). Give one row per point"
+                f"{name}: colors have the shape {colors.shape}. Expected ({len(points)}, 3). Give one row per point."
             )
         return np.hstack([points, unit_colors(colors, f"{name}: colors")])
     given = to_numpy(value)
@@ -84,7 +84,7 @@ def named_cloud(columns: Mapping[str, np.ndarray], name: str = "it") -> np.ndarr
 
 def require_xyz(columns: Collection[str]) -> None:
     if not {"x", "y", "z"} <= set(columns):
-        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Name the columns")
+        raise CloudError(f"its columns are {', '.join(columns)}. Expected x, y and z among them. Name the columns.")
 
 
 def check_exact(numbers: np.ndarray, what: str) -> None:
@@ -96,7 +96,7 @@ def check_exact(numbers: np.ndarray, what: str) -> None:
         if large:
             raise CloudError(
                 f"{what} has whole numbers of {most:,} or more, which {numbers.dtype} cannot represent. Expected "
-                "smaller numbers. Number them from 1, or save them as 64-bit integers"
+                "smaller numbers. Number them from 1, or save them as 64-bit integers."
             )
 
 
@@ -109,7 +109,7 @@ def _points_of(points: Any, name: str) -> np.ndarray:
     """Points (n, 3) of an object, of any type that numpy can convert, such as the vectors of Open3D."""
     cloud = check_cloud(np.asarray(to_numpy(points)), name)
     if cloud.shape[1] != 3:
-        raise CloudError(f"{name} have the shape {cloud.shape}. Expected (n, 3). Give rgb as colors")
+        raise CloudError(f"{name} have the shape {cloud.shape}. Expected (n, 3). Give rgb as colors.")
     return cloud
 
 
@@ -132,7 +132,7 @@ def row_pieces(layout: Layout, file: BinaryIO, others: Collection[str]) -> Itera
     """Columns of an open file whose rows have equal sizes, a million rows at a time: coordinates, color, `others`."""
     dtype, count, start = layout(file.read(HEAD))
     if count < 1:
-        raise CloudError(f"it declares {count} points. Expected at least one. Check the file")
+        raise CloudError(f"it declares {count} points. Expected at least one. Check the file.")
     require_bytes(count * dtype.itemsize, os.fstat(file.fileno()).st_size - start, f"{count:,} points")
     file.seek(start)
     for first in range(0, count, PIECE):

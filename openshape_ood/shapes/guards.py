@@ -29,7 +29,7 @@ def require_bytes(needed: int, held: int, what: str) -> None:
     if needed < 0 or needed > held:
         raise ShapeFileError(
             f"{what} would take {needed:,} bytes, but the file has {held:,} for it. Expected a complete "
-            "file. If it is cut off, copy it again"
+            "file. If it is cut off, copy it again."
         )
 
 
@@ -58,7 +58,7 @@ class SideFiles:
             self._budget -= path.stat().st_size
             if self._budget < 0:
                 self.refused = ShapeFileError(
-                    f"side files hold more than {MAX_BYTES / 2**30:.0f} GiB together. Expected less. Scale images down"
+                    f"side files hold more than {MAX_BYTES / 2**30:.0f} GiB together. Expected less. Scale images down."
                 )
                 raise self.refused
             self._read[path] = path.read_bytes()
@@ -80,7 +80,7 @@ class SideFiles:
         try:
             return self[name]
         except FileNotFoundError:
-            message = f"it needs {name[:100]!r}, which is not in its own folder. Expected this file. Copy it there"
+            message = f"it needs {name[:100]!r}, which is not in its own folder. Expected this file. Copy it there."
             raise ShapeFileError(message) from None
 
     def check(self) -> None:
@@ -125,7 +125,7 @@ class Images:
         except Image.DecompressionBombError as error:
             raise ShapeFileError(
                 f"image {name!r} has far more than {MAX_PIXELS >> 20} MPixel. Expected less; it may be a decompression "
-                "bomb. Scale it down"
+                "bomb. Scale it down."
             ) from error
         except ShapeFileError:
             raise
@@ -138,7 +138,7 @@ class Images:
         if self._free < 0:
             raise ShapeFileError(
                 "its images would take more to decode than 1 GiB. Expected less; they may be a decompression bomb. "
-                "Scale them down"
+                "Scale them down."
             )
         return True
 
@@ -147,7 +147,7 @@ class Images:
         if self._steps > MAX_STEPS:
             raise ShapeFileError(
                 f"image {name!r} has an endless header, or is named too often. Expected an ordinary image, no bomb. "
-                "Save the image again"
+                "Save the image again."
             )
 
 
@@ -159,7 +159,7 @@ class _Header(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise ShapeFileError("an image has an endless header. Expected an ordinary image. Save it again")
+            raise ShapeFileError("an image has an endless header. Expected an ordinary image. Save it again.")
         return super().read(size)
 
 
@@ -177,7 +177,7 @@ def _decoded(image: Any, data: bytes, name: str) -> int:
     if needed > max(2**28, IMAGE * len(data)) or tile[0] * tile[1] > MAX_PIXELS:
         raise ShapeFileError(
             f"image {name!r} of {image.size[0]} x {image.size[1]} pixels in {len(data):,} bytes would take {needed:,} "
-            "bytes to decode. Expected less; it may be a decompression bomb. Scale it down"
+            "bytes to decode. Expected less; it may be a decompression bomb. Scale it down."
         )
     return needed
 
@@ -186,5 +186,5 @@ def check_pixels(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ShapeFileError(
             f"image {name!r} has {size[0]} x {size[1]} pixels, more than {MAX_PIXELS >> 20} MPixel. Expected a smaller "
-            "image. Scale it down"
+            "image. Scale it down."
         )

@@ -76,7 +76,7 @@ def sample_spaced(
     if not count <= most:
         raise CloudError(
             f"{name} has an area of {sums[-1]:.4g} square units: {count:,.0f} points at a spacing of {spacing:.4g}. "
-            f"Expected at most {most:,}. Check the unit, or give a larger spacing"
+            f"Expected at most {most:,}. Check the unit, or give a larger spacing."
         )
     total, rng = max(1, round(count)), np.random.RandomState(seed)
     return _drawn(surfaces, sums, ends, [min(DRAWN, total - start) for start in range(0, total, DRAWN)], rng)
@@ -124,7 +124,7 @@ def _surfaces(parts: list[tuple[Any, np.ndarray]]) -> list[tuple[Trimesh, np.nda
 def _clouds(parts: list[tuple[Any, np.ndarray]], name: str) -> np.ndarray:
     clouds = [(part, matrix) for part, matrix in parts if hasattr(part, "colors") and len(part.vertices)]
     if not clouds:
-        raise CloudError(f"{name} has no faces and no points. Expected a mesh or a cloud. Check the file")
+        raise CloudError(f"{name} has no faces and no points. Expected a mesh or a cloud. Check the file.")
     xyz = np.concatenate([_placed(part, matrix) for part, matrix in clouds])
     rgb = np.full(xyz.shape, np.nan)
     ends = np.cumsum([len(part.vertices) for part, _ in clouds])
@@ -155,7 +155,7 @@ def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
         return [(shape, np.eye(4))]
     if not isinstance(shape, trimesh.Scene):
         raise CloudError(
-            f"{name} is a {type(shape).__name__}. Expected a Trimesh, Scene or PointCloud of trimesh. Convert it"
+            f"{name} is a {type(shape).__name__}. Expected a Trimesh, Scene or PointCloud of trimesh. Convert it."
         )
     matrices = _matrices(shape.graph)
     placed = [(matrices[node], shape.graph.transforms.node_data[node]["geometry"]) for node in matrices]
@@ -178,7 +178,7 @@ def _matrices(graph: Any) -> dict[Any, np.ndarray]:
         while path[-1] not in known:
             if path[-1] not in parents or len(path) > len(parents):
                 raise CloudError(
-                    f"node {node!r} of the scene is not connected to its root. Expected a tree. Export it again"
+                    f"node {node!r} of the scene is not connected to its root. Expected a tree. Export it again."
                 )
             path.append(parents[path[-1]])
         for above, below in itertools.pairwise(reversed(path)):
@@ -196,7 +196,7 @@ def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[n
     """Cumulative area of all faces, and cumulative face count at the end of each surface."""
     total = sum(len(mesh.faces) for mesh, _ in surfaces)
     if total > MAX_FACES:
-        raise CloudError(f"{name} places {total:,} faces. Expected at most {MAX_FACES:,}. Simplify it first")
+        raise CloudError(f"{name} places {total:,} faces. Expected at most {MAX_FACES:,}. Simplify it first.")
     ends = np.cumsum([len(mesh.faces) for mesh, _ in surfaces])
     sums = np.empty(total)
     for end, (mesh, matrix) in zip(ends, surfaces, strict=True):
@@ -204,7 +204,7 @@ def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[n
     np.cumsum(sums, out=sums)
     if not 0 < sums[-1] < np.inf:
         raise CloudError(
-            f"{name} has no face with a finite area above 0 (total {sums[-1]}). Expected one. Check its vertices"
+            f"{name} has no face with a finite area above 0 (total {sums[-1]}). Expected one. Check its vertices."
         )
     return sums, ends
 
@@ -261,11 +261,11 @@ def _areas(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
     if faces.min() < 0 or faces.max() >= len(mesh.vertices):
         raise CloudError(
             f"{name} has faces that refer to vertices beyond its {len(mesh.vertices):,}. Expected indices of these. "
-            "Repair the mesh"
+            "Repair the mesh."
         )
     corners = _placed(mesh, matrix)[faces]
     if not np.isfinite(corners).all():
-        raise CloudError(f"{name} has vertices that are NaN or infinite. Expected finite numbers. Repair the mesh")
+        raise CloudError(f"{name} has vertices that are NaN or infinite. Expected finite numbers. Repair the mesh.")
     edges = corners[:, 1:] - corners[:, :1]
     return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
 

@@ -99,7 +99,7 @@ def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> 
     try:
         if not Images().admit(data, given.name):
             formats = ", ".join(IMAGE_FORMATS)
-            raise FileError(f"{given} is no image that can be read. Expected {formats}. Convert or replace the file")
+            raise FileError(f"{given} is no image that can be read. Expected {formats}. Convert or replace the file.")
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             w, h = image.size
             require_memory(each * w * h, len(data) + beside, f"{w} x {h} pixels", whole=True)
@@ -109,20 +109,20 @@ def opened(path: str | os.PathLike[str], each: int = PIXEL, beside: int = 0) -> 
     except InputError as error:
         raise FileError(f"{given}: {error}") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise FileError(f"{given} is a damaged image ({error}). Expected a complete one. Copy it again") from error
+        raise FileError(f"{given} is a damaged image ({error}). Expected a complete one. Copy it again.") from error
 
 
 def read_bounded(path: Path) -> bytes:
     """Content of a regular file of limited size. Raises `FileError`."""
     if not path.is_file():  # reading a pipe would block
         given = f"{path} is no regular file" if path.exists() else f"{path}: there is no such file"
-        raise FileError(f"{given}. Expected an image or view. Check the path")
+        raise FileError(f"{given}. Expected an image or view. Check the path.")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        message = f"cannot read {path}: {error.strerror or error}. Expected a readable file. Check its permissions"
+        message = f"cannot read {path}: {error.strerror or error}. Expected a readable file. Check its permissions."
         raise FileError(message) from error
     if len(data) > MAX_BYTES:
-        raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB. Expected an image or view. Check the file")
+        raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB. Expected an image or view. Check the file.")
     return data

@@ -80,7 +80,7 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
         given = np.empty(0, dtype=object)
     if given.dtype.kind not in "fiub":
         raise CloudError(
-            f"{name} is not a table of numbers. Expected (n, 3) xyz, or (n, 6) xyz and rgb. Convert it to an array"
+            f"{name} is not a table of numbers. Expected (n, 3) xyz, or (n, 6) xyz and rgb. Convert it to an array."
         )
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         transposed = given.ndim == 2 and given.shape[0] in (3, 6)
@@ -88,7 +88,7 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
         remedy = "Take the clouds out of the stack first: list(points)" if given.ndim == 3 else remedy
         raise CloudError(f"{name} has the shape {given.shape}. Expected (n, 3) xyz, or (n, 6) xyz and rgb. {remedy}")
     if len(given) == 0:
-        raise CloudError(f"{name} has no points. Expected at least two. Check the input")
+        raise CloudError(f"{name} has no points. Expected at least two. Check the input.")
     cloud = given.astype(np.float64)
     if not np.isfinite(cloud).all():
         raise _not_finite(cloud, name)
@@ -117,7 +117,7 @@ def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
             warnings.warn(
                 f"{name} is {most:.3g} from the origin and {across:.3g} wide, only {across / step:.0f} steps of float32"
                 f". Expected at least {GRAIN}. Store the coordinates as float64, or move the shape to the origin "
-                "before it is stored as float32",
+                "before it is stored as float32.",
                 stacklevel=stacklevel + 1,
             )
             return
@@ -141,7 +141,7 @@ def _not_finite(values: np.ndarray, name: str) -> CloudError:
 
 def _one_point(n: int, name: str) -> CloudError:
     what = "has a single point" if n == 1 else f"is one point repeated {n} times"
-    remedy = "Check the input" if n == 1 else "Drop repeats first: np.unique(points, axis=0)"
+    remedy = "Check the input." if n == 1 else "Drop repeats first: np.unique(points, axis=0)"
     return CloudError(f"{name} {what}. Expected at least two different points. {remedy}")
 
 
@@ -161,7 +161,7 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
     low, high = rgb.min(), rgb.max()
     if low < -ROUNDING or high > 255:
         normals = "If they are normals, drop them: points[:, :3]"
-        remedy = "Divide 16-bit colors by 65535" if low >= 0 and rgb.dtype.kind in "iu" else normals
+        remedy = "Divide 16-bit colors by 65535." if low >= 0 and rgb.dtype.kind in "iu" else normals
         raise CloudError(f"{name} run from {low:.4g} to {high:.4g}. Expected colors 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
     colors = rgb.astype(np.float64)
@@ -224,10 +224,10 @@ def check_up(up: Any, name: str = "up") -> str:
     if up == "auto":
         raise UnknownNameError(
             f"{name} is 'auto', which needs known classes and several shapes. Expected one of {', '.join(UPS)}, or "
-            "'file'. Find the axis with openshape_ood.novelty.find_up or score_novelty(shapes, known, up='auto')"
+            "'file'. Find the axis with openshape_ood.novelty.find_up or score_novelty(shapes, known, up='auto')."
         )
     if up not in UPS:
-        raise UnknownNameError(f"{name} is {up!r}. Expected one of {', '.join(UPS)}, or 'file'. Correct it")
+        raise UnknownNameError(f"{name} is {up!r}. Expected one of {', '.join(UPS)}, or 'file'. Correct it.")
     return str(up)
 
 
@@ -283,6 +283,6 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(centered).all():
         raise CloudError(
             f"{name}: its extent is beyond float64, or too small for its distance from the origin. Expected a usual "
-            "size. Scale or move it"
+            "size. Scale or move it."
         )
     return np.round(centered * CELLS) / CELLS

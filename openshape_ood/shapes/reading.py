@@ -97,7 +97,7 @@ def _check_points(points: int, most: int) -> None:
     if points > most:
         raise CloudError(
             f"{points:,} points of its surface are requested. Expected at most {most:,} for a file of this size. "
-            "Request fewer, or load the mesh with trimesh"
+            "Request fewer, or load the mesh with trimesh."
         )
 
 
@@ -134,14 +134,15 @@ def file_bytes(path: Path) -> bytes:
     """Content of a file with a known suffix. Raises `ShapeFileError` for other files and files that are too large."""
     if file_size(path) > MAX_BYTES:
         raise ShapeFileError(
-            f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB. Expected a smaller file. Thin it out or split it first"
+            f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB. Expected a smaller file. Thin it out or split it "
+            "first."
         )
     try:
         data = path.read_bytes()
     except OSError as error:
         raise _closed(path, error) from error
     if not data:
-        raise ShapeFileError(f"{path} is empty (0 bytes). Expected a shape. Copy or export the file again")
+        raise ShapeFileError(f"{path} is empty (0 bytes). Expected a shape. Copy or export the file again.")
     return data
 
 
@@ -150,24 +151,24 @@ def file_size(path: Path) -> int:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path with a zero byte
-        remedy = "Expand patterns first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else "Check the path"
+        remedy = "Expand patterns first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else "Check the path."
         raise NoSuchShapeError(f"{path}: no such file. Expected a shape file. {remedy}") from None
     except OSError as error:
         raise _closed(path, error) from error
     if stat.S_ISDIR(status.st_mode):
-        raise ShapeFileError(f"{path} is a folder. Expected a shape file. Give its files, e.g. folder.glob('*.ply')")
+        raise ShapeFileError(f"{path} is a folder. Expected a shape file. Give its files, e.g. folder.glob('*.ply').")
     if path.suffix.lower() not in BY_SUFFIX:
-        remedy = CONVERTED.get(path.suffix.lower(), "Convert the file")
+        remedy = CONVERTED.get(path.suffix.lower(), "Convert the file.")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}. Expected {' '.join(BY_SUFFIX)}. {remedy}")
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would block, reading a device might never end
-        raise ShapeFileError(f"{path} is not a regular file. Expected a shape file. Check the path")
+        raise ShapeFileError(f"{path} is not a regular file. Expected a shape file. Check the path.")
     return status.st_size
 
 
 def _closed(path: Path, error: OSError) -> ShapeFileError:
     shown = str(path) if len(str(path)) < 300 else f"{str(path)[:100]}... ({len(str(path)):,} characters)"
     return ShapeFileError(
-        f"cannot open {shown}: {error.strerror or error}. Expected a readable file. Check path and permissions"
+        f"cannot open {shown}: {error.strerror or error}. Expected a readable file. Check path and permissions."
     )
 
 
@@ -215,7 +216,9 @@ def parsing(path: Path) -> Iterator[None]:
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         how = format_of(path).install.get(package, f"pip install {package}")
-        raise MissingPackageError(f"reading {kind} files needs the package {package!r}: {how}") from error
+        raise MissingPackageError(
+            f"{kind} files are not available. Expected the package {package}. Run {how}."
+        ) from error
     except BaseException as error:
         # the LAZ decoder raises PanicException, which is not a subclass of Exception and cannot be imported
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
@@ -223,5 +226,7 @@ def parsing(path: Path) -> Iterator[None]:
         reason = str(error)
         if not isinstance(error, OpenShapeError):  # errors of this package contain a remedy
             words = " ".join(reason.split())[:300] or "no reason given"
-            reason = f"{words} ({type(error).__name__}). Expected a complete {kind} file. Check the file and its suffix"
+            reason = (
+                f"{words} ({type(error).__name__}). Expected a complete {kind} file. Check the file and its suffix."
+            )
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error

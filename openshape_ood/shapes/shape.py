@@ -21,7 +21,7 @@ from openshape_ood.shapes.reading import load_shape, stated_up
 # a constant text, because Python shows equal warnings once
 UNSTATED = (
     "no up axis is given, and some files state none, so y is used. Expected an axis for every shape. Give up='z' for "
-    "scans with z up, up='y' if y is right, or score_novelty(..., up='auto') for several shapes"
+    "scans with z up, up='y' if y is right, or score_novelty(..., up='auto') for several shapes."
 )
 SURFACES = tuple(suffix for suffix, one in BY_SUFFIX.items() if one.cloud is None)
 
@@ -87,14 +87,14 @@ def list_shapes(shapes: Any) -> list[Shape]:
         if is_trimesh(shapes) or holds_points(shapes):
             return [Shape(shapes, "the shape")]
         expected = "a cloud (n, 3|6), a stack (b, n, 3|6), a path, an object with points, or a list of these"
-        raise CloudError(f"shapes is {type(shapes).__name__}. Expected {expected}. Convert it")
+        raise CloudError(f"shapes is {type(shapes).__name__}. Expected {expected}. Convert it.")
     of_objects = axes == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU"
     if axes is not None and not of_objects and not (axes == 3 and len(given)):
         expected = "one cloud (n, 3|6), or a stack (b, n, 3|6) of at least one"
-        raise CloudError(f"shapes has the shape {tuple(given.shape)}. Expected {expected}. Reshape it")
+        raise CloudError(f"shapes has the shape {tuple(given.shape)}. Expected {expected}. Reshape it.")
     items = list(shapes)
     if not items:
-        raise CloudError("the list of shapes is empty. Expected at least one. Give shapes")
+        raise CloudError("the list of shapes is empty. Expected at least one. Give shapes.")
     # nested lists are a cloud if every item is a point, which is a list of numbers
     if all(isinstance(item, list | tuple) and item and all(isinstance(v, Number) for v in item) for item in items):
         return [Shape(items, "the shape")]
@@ -114,7 +114,7 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = 
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(
-            f"up has {len(given)} entries for {len(shapes)} shapes. Expected one for all, or one for each. Correct up"
+            f"up has {len(given)} entries for {len(shapes)} shapes. Expected one for all, or one for each. Correct up."
         )
     axes = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
     if None in axes and not drawn:

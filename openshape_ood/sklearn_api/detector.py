@@ -302,7 +302,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
             judged_by(scorer, known.labeled_examples()[0][:1], method, len(known.names))
         except InputError as error:
             raise InputError(
-                f"method {method.name!r} cannot learn the new classes alone: {error}. "
+                f"method {method.name!r} cannot learn the new classes alone: {str(error).rstrip('.')}. "
                 "Expected two or more new classes. Add them at once, or fit again with all examples."
             ) from error
         if (np.bincount(labels)[labels] > 1).sum() >= calibration_needed(self.coverage) and len(labels) > k:

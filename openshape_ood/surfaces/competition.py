@@ -176,7 +176,7 @@ def check_recipe(recipe: Recipe) -> None:
     if len(weights) != 3 or weights.min() < 0 or not weights[0]:
         raise InputError(
             f"weights are {recipe.weights!r}. Expected three numbers: the first above 0, the others at least 0. Give "
-            "the weights of reconstruction, feedback and discrimination"
+            "the weights of reconstruction, feedback and discrimination."
         )
     if recipe.margin is not None:
         check_positive(recipe.margin, "margin")
@@ -461,5 +461,5 @@ def _check_converges(record: Mapping[str, Any], limit: float, recipe: Recipe) ->
         raise InputError(
             f"the training diverges: the reconstruction error is {error:.4g} at step {record['step']}. Expected "
             f"less than {limit:.4g}. Give {bound}less competition such as weights=(1, 0, 0), or a rate below "
-            f"{recipe.rate}"
+            f"{recipe.rate}."
         )

@@ -103,7 +103,7 @@ class Images:
         if len(given) < 2:
             raise InputError(
                 f"{given[0].name} is one {cls.shown}. Expected two or more good {cls.shown}s, better twenty. Give "
-                "more, or cut a large one into tiles"
+                "more, or cut a large one into tiles."
             )
         planes = given[0].planes()
         h, w = planes[0].shape[:2]
@@ -119,13 +119,13 @@ class Images:
         if _depth(planes) != self.depth and self.values is None:
             raise InputError(
                 f"{source.name} is of {_depth(planes)}, but the good {self.kind} are of {self.depth}. Expected one "
-                "pixel type. Convert it, or fit with values=(low, high) for both types"
+                "pixel type. Convert it, or fit with values=(low, high) for both types."
             )
         h, w = planes[0].shape[:2]
         if abs(h / w / self.ratio - 1) > RATIO:
             raise InputError(
                 f"{source.name} is {w} x {h} pixels; the good {self.kind} are {self.ratio:.3g} times as high as wide. "
-                "Expected equal proportions, because images are compared pixel by pixel. Crop it like the good ones"
+                "Expected equal proportions, because images are compared pixel by pixel. Crop it like the good ones."
             )
         with source.named():
             ranges = [self._values(one, planes) for one in planes]
@@ -134,7 +134,7 @@ class Images:
             rows = colors_of(planes[-1].reshape(h, w, -1), ranges[-1])
         tile, mask = np.concatenate([tile for tile, _ in parts]), np.logical_and.reduce([mask for _, mask in parts])
         if not mask.any():
-            raise InputError(f"no pixel of {source.name} is valid (NaN). Expected numbers. Leave this image out")
+            raise InputError(f"no pixel of {source.name} is valid (NaN). Expected numbers. Leave this image out.")
         return Cut(
             Tiles(np.where(mask, tile, 0)[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
             lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),
@@ -278,7 +278,7 @@ def _alike(source: Source, points: Any, radius: float) -> np.ndarray:
     if not radius / TIMES <= reach <= radius * TIMES:
         raise CloudError(
             f"the radius of {source.name} is {reach:.3g}, but the good objects have {radius / VIEW_RADIUS:.3g}. "
-            "Expected the same kind of object in the same unit. Convert it, for example from centimeters to meters"
+            "Expected the same kind of object in the same unit. Convert it, for example from centimeters to meters."
         )
     return checked
 
@@ -337,7 +337,8 @@ def kind_of_clouds(
     if cell is None and apart > COARSE:
         raise CloudError(
             f"the points of {given[0].name} are about {apart / 2:.2g} apart, so that a cell would be {apart:.2g} m. "
-            f"Expected meters, and cells of at most {COARSE} m. Convert the points to meters, or give cell="
+            f"Expected meters, and cells of at most {COARSE} m. Convert the points to meters, or give the argument "
+            "cell."
         )
     cell = check_positive(cell, "cell") if cell is not None else float(f"{apart:.1g}")
     if channels is None:
@@ -361,7 +362,7 @@ def refuse(why: str, instead: str = "", **settings: Any) -> None:
     """
     if given := [name for name, one in settings.items() if one is not None]:
         verb, them = ("have", "them") if given[1:] else ("has", "it")
-        raise InputError(f"{' and '.join(given)} {verb} no effect: {why}. Leave {them} out{instead}")
+        raise InputError(f"{' and '.join(given)} {verb} no effect: {why}. Leave {them} out{instead}.")
 
 
 def radius_of(points: np.ndarray) -> float:

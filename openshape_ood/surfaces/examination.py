@@ -100,7 +100,7 @@ def examine(
     if isinstance(surface.data, Images):
         raise InputError(
             "the model is of images, but classes are for shapes. Expected a model of sheets or objects. Fit one on "
-            "clouds"
+            "clouds."
         )
     sources = list_sources(shapes)
     pipeline = NoveltyPipeline.prepare(known, encoder=encoder, **how)

@@ -91,7 +91,7 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
         if size > LARGEST:
             raise InputError(
                 f"the tiles of all data up to {source.name} exceed {LARGEST >> 30} GiB. Expected fewer tiles. Fit on "
-                "fewer or smaller files, or with larger cells"
+                "fewer or smaller files, or with larger cells."
             )
     tiles, mask = checked_tiles(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("tiles", "mask")))
     owner = np.repeat(np.arange(len(parts)), [len(one.tiles) for one in parts])
@@ -162,7 +162,7 @@ def marks_of(data: Kind, good: Good, wanted: RequestedMarks, each: Maps, limit: 
         if wanted.rate is not None:
             raise InputError(
                 "a guarantee is requested, but the good data are parts of one cloud, or files that are read in "
-                "blocks. Expected several images or clouds that fit into memory. Give several small ones"
+                "blocks. Expected several images or clouds that fit into memory. Give several small ones."
             )
         return limit
     summaries = [_summary(data, good.sources[i], maps, wanted.min_size) for i, maps in each.items()]
@@ -294,6 +294,6 @@ def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.nda
     if not all(train.any() for _, train in splits):
         raise InputError(
             f"the good cloud is {place.max() + 1:.2g} tiles long, too short to hold out a part of it. Expected a "
-            "longer cloud, or several clouds. Give more clouds, or a smaller size"
+            "longer cloud, or several clouds. Give more clouds, or a smaller size."
         )
     return splits

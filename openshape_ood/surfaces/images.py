@@ -59,16 +59,16 @@ def image_tile(
     sides = [check_whole(side, "size") for side in (size if isinstance(size, list | tuple) else (size, size))]
     if len(sides) != 2:
         raise InputError(
-            f"size is {size!r}. Expected rows and columns, or one number for both. Give size=(rows, columns)"
+            f"size is {size!r}. Expected rows and columns, or one number for both. Give size=(rows, columns)."
         )
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or 0 in pixels.shape:
-        raise InputError(f"an image has the shape {pixels.shape}. Expected (h, w) or (h, w, c). Reshape it")
+        raise InputError(f"an image has the shape {pixels.shape}. Expected (h, w) or (h, w, c). Reshape it.")
     if pixels.shape[2] in (2, 4) and pixels.shape[2] != channels:
         pixels = pixels[..., :-1]
     if pixels.shape[2] not in (1, channels):
-        raise InputError(f"an image has {pixels.shape[2]} channels. Expected {channels}, or 1. Select channels first")
+        raise InputError(f"an image has {pixels.shape[2]} channels. Expected {channels}, or 1. Select channels first.")
     resized = _resized(pixels, sides, values)
     mask = resized[-1] > 0.5
     tile = (resized[:-1] / resized[-1:].clip(1e-6)).clip(-1, 1)
@@ -111,12 +111,12 @@ def colors_of(pixels: np.ndarray, values: tuple[float, float] | None = None) -> 
 def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
     """Pixels scaled to [-1, 1] by the range of their type or by `values`; NaN stays. Raises `InputError`."""
     if pixels.dtype.kind not in "fiub":
-        raise InputError(f"an image is of type {pixels.dtype}. Expected numbers. Convert it first")
+        raise InputError(f"an image is of type {pixels.dtype}. Expected numbers. Convert it first.")
     full = FULL.get(pixels.dtype.name, 1.0 if pixels.dtype.kind == "f" else None)
     if values is None and full is None:
         raise InputError(
             f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}. Expected uint8, uint16 or "
-            "floats, because their range is known. Give the range, such as values=(0, 4095)"
+            "floats, because their range is known. Give the range, such as values=(0, 4095)."
         )
     low, high = (0.0, float(full or 1)) if values is None else value_range(values)
     scaled = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
@@ -124,7 +124,7 @@ def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None)
     if values is None and np.nanmax(np.abs(scaled), initial=0) > 1 + 1e-6:
         raise InputError(
             f"an image of floats goes from {np.nanmin(pixels):.4g} to {np.nanmax(pixels):.4g}. Expected [0, 1]. Give "
-            "the range of all images: values=(low, high)"
+            "the range of all images: values=(low, high)."
         )
     return np.asarray(scaled.clip(-1, 1))
 
@@ -134,7 +134,7 @@ def value_range(values: Any) -> tuple[float, float]:
     ends = array(values, "values", "v").tolist()
     if len(ends) != 2 or not ends[0] < ends[1]:
         raise InputError(
-            f"values are {values}. Expected the lower and the higher end of a range. Give values=(low, high)"
+            f"values are {values}. Expected the lower and the higher end of a range. Give values=(low, high)."
         )
     return ends[0], ends[1]
 

@@ -80,7 +80,7 @@ class Source:
         images = [_gray(_pixels(self.value[side], f"{self.name}, {side},"), self.name) for side in SIDES]
         if images[0].shape != images[1].shape:
             sizes = (f"{side} is {one.shape[1]} x {one.shape[0]}" for side, one in zip(SIDES, images, strict=True))
-            raise InputError(f"{self.name}: {', '.join(sizes)} pixels. Expected one size. Crop both alike")
+            raise InputError(f"{self.name}: {', '.join(sizes)} pixels. Expected one size. Crop both alike.")
         return images
 
     def cloud(self) -> dict[str, np.ndarray]:
@@ -105,13 +105,13 @@ def list_sources(given: Any) -> list[Source]:
     if not sources:
         raise InputError(
             f"there is no image and no cloud in {_listed(given) or 'nothing'}. Expected "
-            f"{' '.join((*IMAGES, *CLOUDS))}. Give files of these types"
+            f"{' '.join((*IMAGES, *CLOUDS))}. Give files of these types."
         )
     kinds = {one.kind: one.name for one in reversed(sources)}
     if len(kinds) > 1:
         (first, name), (second, other) = [(text, kinds[kind]) for kind, text in KINDS.items() if kind in kinds][:2]
         raise InputError(
-            f"{name} is {first}, {other} is {second}. Expected data of one kind. Use a separate model for each kind"
+            f"{name} is {first}, {other} is {second}. Expected data of one kind. Use a separate model for each kind."
         )
     return sources
 
@@ -129,7 +129,7 @@ def good_sources(given: Any) -> list[Source]:
     if any(bad):
         warnings.warn(
             f"ignored {sum(bad)} {sources[0].kind}s in {BAD}. Expected good {sources[0].kind}s only, because a model "
-            f"learns from them. To learn from {BAD}, give this folder alone",
+            f"learns from them. To learn from {BAD}, give this folder alone.",
             stacklevel=2,
         )
     return [one for one, left in zip(sources, bad, strict=True) if not left]
@@ -158,7 +158,7 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
             optional = ", ".join(FIELDS[1:])
             raise InputError(
                 f"{name} has {', '.join(map(str, given))}. Expected points, and optionally {optional}. Rename or "
-                "remove other names"
+                "remove other names."
             )
         yield Source({key: to_numpy(one) for key, one in given.items() if one is not None}, name, "cloud")
     elif isinstance(given, np.ndarray) or hasattr(given, "__array__") or hasattr(given, "detach"):
@@ -169,7 +169,7 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
         for i, one in enumerate(given):
             yield from _sources(one, f"number {i}")
     else:
-        raise InputError(f"{name} is {type(given).__name__}. Expected a file, a folder or an array. Convert it first")
+        raise InputError(f"{name} is {type(given).__name__}. Expected a file, a folder or an array. Convert it first.")
 
 
 def _files(path: Path) -> Iterable[Source]:
@@ -186,7 +186,7 @@ def _files(path: Path) -> Iterable[Source]:
         raise NoSuchShapeError(f"{path}: no such file or folder")
     if path.suffix.lower() not in (*IMAGES, *CLOUDS):
         raise InputError(
-            f"{path} is neither an image nor a cloud. Expected {' '.join((*IMAGES, *CLOUDS))}. Convert it first"
+            f"{path} is neither an image nor a cloud. Expected {' '.join((*IMAGES, *CLOUDS))}. Convert it first."
         )
     yield Source(path, str(path), _kind(path))
 
@@ -205,7 +205,8 @@ def _searched(folder: Path) -> list[Path]:
         return paths
     named = ", ".join(str(one) for one in notes[:NAMED]) + (", ..." if len(notes) > NAMED else "")
     warnings.warn(
-        f"ignored text files among images: {named}. To score a cloud, give its file or a folder of clouds", stacklevel=2
+        f"ignored text files among images: {named}. To score a cloud, give its file or a folder of clouds.",
+        stacklevel=2,
     )
     return [one for one in paths if one not in notes]
 
@@ -217,14 +218,14 @@ def _side(given: Any) -> Any:
 def _pixels(value: Any, name: str) -> np.ndarray:
     pixels = load_pixels(value, PIXEL_BYTES) if isinstance(value, Path) else np.asarray(to_numpy(value))
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise InputError(f"{name} has the shape {pixels.shape}. Expected an image (h, w) or (h, w, c). Reshape it")
+        raise InputError(f"{name} has the shape {pixels.shape}. Expected an image (h, w) or (h, w, c). Reshape it.")
     return pixels
 
 
 def _gray(pixels: np.ndarray, name: str) -> np.ndarray:
     """First channel (h, w) of a gray image. Raises `InputError` for a colored image."""
     if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
-        raise InputError(f"{name} is in color. Expected gray images of height and intensity. Convert it to gray")
+        raise InputError(f"{name} is in color. Expected gray images of height and intensity. Convert it to gray.")
     return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 

@@ -72,7 +72,7 @@ class PatchMemory(Reconstructor):
         if isinstance(self.keep, bool) or not isinstance(self.keep, int | float) or not 0 < self.keep <= 1:
             raise InputError(
                 f"keep is {self.keep!r}. Expected a fraction of the patches, above 0 and at most 1. Give keep=0.1, for "
-                "example"
+                "example."
             )
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
@@ -98,7 +98,7 @@ class PatchMemory(Reconstructor):
         if not maps or any(one.ndim != 4 or len(one) != len(tiles) for one in maps):
             raise InputError(
                 "the backbone gives no maps (t, d, h', w'). Expected one map or several. Give a network without its "
-                "last layers"
+                "last layers."
             )
         side = max((tuple(one.shape[2:]) for one in maps), key=math.prod)
         means = [F.avg_pool2d(one.float(), 3, 1, 1) for one in maps]
@@ -124,7 +124,7 @@ class PatchMemory(Reconstructor):
         if state[GIVEN] and isinstance(self.backbone, str):
             raise InputError(
                 "the file lacks the backbone, because it is your own module. Expected the module. Give it again: "
-                "load_reconstructor(path, backbone=...)"
+                "load_reconstructor(path, backbone=...)."
             )
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
         if not state[GIVEN]:
@@ -143,10 +143,12 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise MissingPackageError("a backbone by name needs timm: pip install 'openshape-ood[surfaces]'") from error
+        raise MissingPackageError(
+            "backbones by name are not available. Expected the package timm. Run pip install 'openshape-ood[surfaces]'."
+        ) from error
     if not timm.is_model(name.partition(".")[0]):
         raise UnknownNameError(
-            f"timm has no network {name!r}. Expected a name from timm.list_models(). Give another name, or a module"
+            f"timm has no network {name!r}. Expected a name from timm.list_models(). Give another name, or a module."
         )
     make: Callable[..., Any] = timm.create_model
     with torch.random.fork_rng():
@@ -157,11 +159,12 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if not pretrained:
                 raise InputError(
-                    f"timm cannot build {name!r}: {reason:.200}. Expected settings of this network. Change the settings"
+                    f"timm cannot build {name!r}: {reason:.200}. Expected settings of this network. Change the "
+                    "settings."
                 ) from error
             raise CheckpointError(
                 f"the weights of {name!r} cannot be loaded: {reason:.200}. Expected a network connection for the first "
-                "run. Connect, or give a module with your own weights, or pretrained=False (finds less damage)"
+                "run. Connect, or give a module with your own weights, or pretrained=False (finds less damage)."
             ) from error
 
 

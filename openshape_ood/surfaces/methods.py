@@ -94,4 +94,4 @@ def made_again(
 def check_backbone(path: Any, made: Reconstructor, backbone: Any) -> None:
     """Raise `InputError` if a backbone is given for a file whose method has none."""
     if backbone is not None and "backbone" not in made.get_params():
-        raise InputError(f"{path} is of {made.method!r}, which has no backbone. Expected backbone=None. Leave it out")
+        raise InputError(f"{path} is of {made.method!r}, which has no backbone. Expected backbone=None. Leave it out.")

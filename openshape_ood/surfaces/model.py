@@ -292,10 +292,10 @@ class SurfaceModel:
         if not isinstance(self.data, Sheets):
             raise InputError(
                 f"a model of {self.data.kind} cannot read files in blocks. Expected a model of sheets. Call score "
-                "instead"
+                "instead."
             )
         if given_path(out, "out").suffix.lower() != ".ply":
-            raise InputError(f"out is {os.fspath(out)}. Expected a .ply file. Change the suffix")
+            raise InputError(f"out is {os.fspath(out)}. Expected a .ply file. Change the suffix.")
         source, worst = self._source(path), [-np.inf]
 
         def score(raster: Raster) -> np.ndarray:
@@ -345,7 +345,7 @@ class SurfaceModel:
         if not (path / SETTINGS).is_file():
             raise FileError(
                 f"{path} holds no {SETTINGS}. Expected the folder of a model. Give a folder that `surface fit` or "
-                "`SurfaceModel.save` wrote"
+                "`SurfaceModel.save` wrote."
             )
         find_device(device)
         with loaded_arrays(path / SETTINGS, FILE) as (header, arrays):
@@ -370,7 +370,7 @@ class SurfaceModel:
             given = f"{len(sources)} files" if len(sources) > 1 else f"{sources[0].name}, which is no {wanted}"
             raise InputError(
                 f"given were {given}. Expected one {wanted} at a time, because this model is of {self.data.kind}. Call "
-                "score for each"
+                "score for each."
             )
         return sources[0]
 
@@ -391,7 +391,7 @@ def _wanted(false_points: float | None, false_regions: float | None, largest: fl
         if largest != 1:
             raise InputError(
                 f"largest is {largest} without false_points. Expected both, because it limits marks with a guarantee. "
-                "Give false_points, or leave largest out"
+                "Give false_points, or leave largest out."
             )
         return RequestedMarks()
     of, rate = rate_of(false_points, false_regions, largest)
@@ -419,12 +419,12 @@ def _for_data(given: Reconstructor | None, data: Kind, params: Mapping[str, Any]
     if data.kind not in given.kinds or given.of_points != isinstance(data, Points):
         raise InputError(
             f"reconstructor {given.method!r} is for {' and '.join(given.kinds)}, but the data are {data.kind}. "
-            f"Expected a reconstructor for {data.kind}. Leave it out for {DEFAULTS[data.kind]!r}, or give another"
+            f"Expected a reconstructor for {data.kind}. Leave it out for {DEFAULTS[data.kind]!r}, or give another."
         )
     if isinstance(given, HeightReconstructor) and isinstance(data, Sheets) and data.rasterizer.channels[0] != "height":
         raise InputError(
             f"the channels are {', '.join(data.rasterizer.channels)}, but the reconstructor 'height' uses the first, "
-            "which must be height. Expected 'height' first. Reorder the channels, or give another reconstructor"
+            "which must be height. Expected 'height' first. Reorder the channels, or give another reconstructor."
         )
     return given
 
@@ -436,10 +436,10 @@ def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstr
     if params:
         raise InputError(
             f"{', '.join(params)} are given with a reconstructor object. Expected parameters only with a name. Set "
-            "them on the object"
+            "them on the object."
         )
     if not isinstance(given, Reconstructor) or given.method not in NAMES:
         raise InputError(
-            f"reconstructor is {type(given).__name__}. Expected a name or an object. Give one of {', '.join(NAMES)}"
+            f"reconstructor is {type(given).__name__}. Expected a name or an object. Give one of {', '.join(NAMES)}."
         )
     return clone(given)

@@ -39,7 +39,7 @@ def imagenet(tiles: Tensor) -> Tensor:
     if tiles.shape[1] != 3:
         raise InputError(
             f"tiles have {tiles.shape[1]} channels. Expected 3 (red, green, blue) for ImageNet's normalization. Give "
-            "normalization=None"
+            "normalization=None."
         )
     center, spread = (torch.tensor(one, device=tiles.device)[:, None, None] for one in IMAGENET)
     return (tiles * 0.5 + 0.5 - center) / spread

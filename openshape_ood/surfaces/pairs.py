@@ -50,7 +50,7 @@ def pairs_in(folder: Path) -> list[Pair]:
         side, other = (HEIGHT, INTENSITY) if alone[0] in sides[0] else (INTENSITY, HEIGHT)
         raise FileError(
             f"{folder}: {len(alone)} images are in one folder only, such as {alone[0]} of {side}, which has no partner "
-            f"in {other}. Expected the same names in both folders. Add the partners, or move these images away"
+            f"in {other}. Expected the same names in both folders. Add the partners, or move these images away."
         )
     if alone:
         _check_order(folder, *sides)
@@ -67,7 +67,7 @@ def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str
         raise FileError(
             f"{folder}: {HEIGHT} has {len(heights)} images, {INTENSITY} has {len(intensities)}, and no name is in "
             f"both, for example {heights[0]} and {intensities[0]}. Expected the same names, or equal numbers of "
-            "images. Add the missing images"
+            "images. Add the missing images."
         )
     numbers = [[_numbers(stem) for stem in side] for side in (heights, intensities)]
     if not ({*numbers[0]} & {*numbers[1]}) - {()}:
@@ -77,7 +77,7 @@ def _check_order(folder: Path, heights: Sequence[str], intensities: Sequence[str
         raise FileError(
             f"{folder}: in sorted order {heights[wrong]} of {HEIGHT} is the partner of {intensities[wrong]} of "
             f"{INTENSITY}, but the numbers in these names differ. Expected the same numbers in both folders. Add the "
-            "missing images, or give both images of a pair the same name"
+            "missing images, or give both images of a pair the same name."
         )
 
 
@@ -91,7 +91,7 @@ def images_in(folder: Path) -> list[Path]:
     Raises `FileError` for an empty folder, and for two images that differ only in their suffix.
     """
     if not folder.is_dir():
-        raise FileError(f"there is no folder {folder}. Expected a folder with images. Check the path")
+        raise FileError(f"there is no folder {folder}. Expected a folder with images. Check the path.")
     paths = sorted(
         path
         for path in folder.iterdir()
@@ -99,9 +99,9 @@ def images_in(folder: Path) -> list[Path]:
     )
     for stem, count in Counter(path.stem for path in paths).items():
         if count > 1:
-            raise FileError(f"{folder} has several images named {stem}. Expected one. Rename the others")
+            raise FileError(f"{folder} has several images named {stem}. Expected one. Rename the others.")
     if not paths:
-        raise FileError(f"{folder} has no images. Expected {' '.join(IMAGES)}. Add images, or give another folder")
+        raise FileError(f"{folder} has no images. Expected {' '.join(IMAGES)}. Add images, or give another folder.")
     return paths
 
 

@@ -58,13 +58,13 @@ class PatchPCA(Reconstructor):
         check_whole(self.components, "components")
         if not self.sides:
             raise InputError(
-                "sides is empty. Expected the sizes of patches in pixels. Give sides=(7, 11, 15), for example"
+                "sides is empty. Expected the sizes of patches in pixels. Give sides=(7, 11, 15), for example."
             )
         for side in self.sides:
             if check_whole(side, "sides", 3) % 2 == 0:
                 raise InputError(
                     f"sides are {tuple(self.sides)}. Expected odd numbers, so that each patch has a middle. Give "
-                    "sides=(7, 11, 15), for example"
+                    "sides=(7, 11, 15), for example."
                 )
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, training: Training) -> None:
@@ -144,7 +144,8 @@ def _drawn(tiles: np.ndarray, seen: np.ndarray, side: int, rng: np.random.Genera
     middles = np.argwhere(seen[:, edge:-edge, edge:-edge])
     if not len(middles):
         raise InputError(
-            f"no center of a patch of {side} pixels is seen in the good tiles. Expected seen pixels. Give smaller sides"
+            f"no center of a patch of {side} pixels is seen in the good tiles. Expected seen pixels. Give smaller "
+            "sides."
         )
     windows = np.lib.stride_tricks.sliding_window_view(tiles, (side, side), axis=(2, 3))
     i, row, column = middles[np.sort(rng.permutation(len(middles))[:LEARNED])].T

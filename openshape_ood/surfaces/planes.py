@@ -87,7 +87,7 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
         plane = robust_plane(centered[:: -(-len(centered) // PLANE_SAMPLE)])
         if plane is None:
             raise CloudError(
-                f"all {len(sample):,} sampled points are on one line. Expected points of a surface. Check the cloud"
+                f"all {len(sample):,} sampled points are on one line. Expected points of a surface. Check the cloud."
             )
         normal = _positive(plane[0])
     w = normal / np.linalg.norm(normal)
@@ -102,7 +102,7 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
     if np.linalg.norm(u) < ALONG * np.linalg.norm(along):
         raise CloudError(
             f"along is {np.round(along, 3).tolist()}, the normal of the surface. Expected a direction in the surface. "
-            "Give another, or leave it out"
+            "Give another, or leave it out."
         )
     u = u / np.linalg.norm(u)
     return Frame(origin, np.stack([u, np.cross(w, u), w]))

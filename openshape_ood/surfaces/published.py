@@ -50,12 +50,13 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     content = read_torch(file, NAME, trusted=False)
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
         raise WeightsError(
-            f"{file} has no state_dict. Expected a checkpoint of Competitive Reconstruction Networks. Give another file"
+            f"{file} has no state_dict. Expected a checkpoint of Competitive Reconstruction Networks. Give another "
+            "file."
         )
     state = rekeyed(content["state_dict"], Keys(prefix=UNITS), str(file))
     if len(state) < len(content["state_dict"]):
         odd = next(str(key) for key in content["state_dict"] if not str(key).startswith(UNITS))
-        raise WeightsError(f"{file} holds {odd[:80]!r}. Expected only the tensors of {UNITS}*. Give another file")
+        raise WeightsError(f"{file} holds {odd[:80]!r}. Expected only the tensors of {UNITS}*. Give another file.")
     flags = content.get("hyper_parameters")
     flags = flags if isinstance(flags, Mapping) else {}
     n, sizes = units_of(state, file), sizes_of(state, file)
@@ -64,17 +65,18 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
         units = loaded_units(lambda: UNet(sizes), n, state)
     except ValueError as error:
         raise WeightsError(
-            f"{file} does not hold {n} U-Nets: {error}. Expected the published tensors. Give another file"
+            f"{file} does not hold {n} U-Nets: {str(error).rstrip('.')}. Expected the published tensors. Give another "
+            "file."
         ) from None
     if wrong := [key for key, one in state.items() if not torch.isfinite(one).all()]:
         raise WeightsError(
             f"{file}: {UNITS}{wrong[0]} holds NaN or infinity. Expected finite weights. Give another file, because the "
-            "training failed or this one is damaged"
+            "training failed or this one is damaged."
         )
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(
-            f"{file}: the best units are {best}. Expected best_gen and best_disc from 0 to {n - 1}. Give another file"
+            f"{file}: the best units are {best}. Expected best_gen and best_disc from 0 to {n - 1}. Give another file."
         )
     params: dict[str, Any] = {name: getattr(sizes, name) for name in ("width", "depth", "norm", "variant")}
     if flags.get("dataset") == "MVTec":
@@ -92,7 +94,7 @@ def units_of(state: Mapping[str, Tensor], file: Path) -> int:
     n = len(numbers)
     if not 0 < n <= MOST_UNITS or numbers != {str(k) for k in range(n)}:
         raise WeightsError(
-            f"{file}: its units are {sorted(numbers)[:4]}. Expected 0, 1, and so on without a gap. Give another file"
+            f"{file}: its units are {sorted(numbers)[:4]}. Expected 0, 1, and so on without a gap. Give another file."
         )
     return n
 
@@ -102,7 +104,7 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
     outer, level, depth = "0.model.model.", "0.model.model.", 1
     first = state.get(f"{outer}0.weight")
     if first is None or first.ndim != 4:
-        raise WeightsError(f"{file} lacks {UNITS}{outer}0.weight. Expected a U-Net as published. Give another file")
+        raise WeightsError(f"{file} lacks {UNITS}{outer}0.weight. Expected a U-Net as published. Give another file.")
     instance = f"{outer}0.bias" in state
     while depth <= MOST_DEPTH:
         below = next((f"{level}{k}.model." for k in (1, 2, 3) if f"{level}{k}.model.1.weight" in state), None)
@@ -111,7 +113,7 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
         level, depth = below, depth + 1
     if not LEAST_DEPTH <= depth <= MOST_DEPTH:
         raise WeightsError(
-            f"{file}: a unit has {depth} levels. Expected {LEAST_DEPTH} to {MOST_DEPTH}. Give another file"
+            f"{file}: a unit has {depth} levels. Expected {LEAST_DEPTH} to {MOST_DEPTH}. Give another file."
         )
     batch = any(key.startswith(outer) and key.endswith("running_mean") for key in state)
     norm = "batch" if batch else "instance" if instance else "none"
@@ -126,7 +128,7 @@ def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tu
         if name in flags and flags[name] != value:
             raise WeightsError(
                 f"{file}: its flags state {name}={flags[name]!r:.40}. Expected {value!r}, as in the tensors. Give "
-                "another file"
+                "another file."
             )
     side = 2**sizes.depth
     given = flags.get("input_shape", (1, sizes.channels, side, side))
@@ -134,6 +136,6 @@ def _shape(flags: Mapping[str, Any], sizes: UNetSizes, n: int, file: Path) -> tu
     if not whole or given[1] != sizes.channels or not all(0 < s <= MOST_SIDE and s % side == 0 for s in given[2:]):
         raise WeightsError(
             f"{file}: its tiles are {given!r:.60}. Expected (1, {sizes.channels}, h, w) in multiples of {side}. Give "
-            "another file"
+            "another file."
         )
     return given[1], given[2], given[3]

@@ -112,7 +112,7 @@ class Raster:
         if given.shape != self.mask.shape or given.dtype.kind not in "fiub":
             raise InputError(
                 f"scores have shape {given.shape} and type {given.dtype}. Expected one number per pixel, "
-                f"{self.mask.shape}. Give the scores of this raster"
+                f"{self.mask.shape}. Give the scores of this raster."
             )
         valid = self.mask & np.isfinite(given)
         known, weight = np.where(valid, given, 0).astype(np.float64), valid.astype(np.float64)
@@ -137,7 +137,8 @@ class Raster:
         given = array(values, "values", "n", any_type=True)
         if len(given) != self.points:
             raise InputError(
-                f"there are {len(given)} values for {self.points} points. Expected one for each. Give a value per point"
+                f"there are {len(given)} values for {self.points} points. Expected one for each. Give a value per "
+                "point."
             )
         _, h, w = self.mask.shape
         cells = (self.tile.astype(np.int64) * h + self.spot[:, 0].astype(np.int64)) * w + self.spot[:, 1].astype(int)
@@ -174,14 +175,14 @@ def mosaic(raster: Raster, pixels: Any = None) -> np.ndarray:
         of = "views" if raster.frame is None else "tiles"
         raise InputError(
             f"pixels are {given.shape} of {of}. Expected ({t}, k, {h}, {w}) of the tiles of a sheet. Give one image "
-            "per tile"
+            "per tile."
         )
     first = raster.grid - raster.grid.min(axis=0)
     size = (given.shape[1], *(first.max(axis=0) + [h, w]))
     if np.prod(size, dtype=float) * 12 > LARGEST:
         raise InputError(
             f"the image would be {size}, which exceeds {LARGEST >> 30} GiB. Expected a smaller sheet. Process the "
-            "blocks of raster_blocks one by one"
+            "blocks of raster_blocks one by one."
         )
     total, count = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for (row, column), tile, mask in zip(first, given, raster.mask, strict=True):
@@ -220,14 +221,14 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     """
     path = given_path(path, "path")
     if path.suffix != ".npz":
-        raise InputError(f"path is {path}. Expected an .npz file. Change the suffix")
+        raise InputError(f"path is {path}. Expected an .npz file. Change the suffix.")
     picture = mosaic(raster, pixels)
     frame: Any = raster.frame  # not None, because `mosaic` raises for views
     level = abs(frame.axes[2, 2]) > LEVEL
     if crs and not level:
         raise InputError(
             f"crs is {crs!r}, but the sheet is not level (z of its normal is {frame.axes[2, 2]:.2f}). Expected a level "
-            "sheet, which has map coordinates. Give crs=''"
+            "sheet, which has map coordinates. Give crs='' instead."
         )
     axes, origin = (frame.axes[:2, :2], frame.origin[:2]) if level else (np.eye(2), np.zeros(2))
     v, u = raster.grid.min(axis=0) * raster.cell

@@ -88,16 +88,16 @@ class Rasterizer:
             check_positive(getattr(self, name), name)
         check_whole(self.fill, "fill", 0)
         if check_count(self.tile, "tile", MOST_CELLS, "cells along a tile") % GRANULE:
-            raise InputError(f"tile is {self.tile}. Expected a multiple of {GRANULE}. Give tile=128, for example")
+            raise InputError(f"tile is {self.tile}. Expected a multiple of {GRANULE}. Give tile=128, for example.")
         if check_share(self.overlap, "overlap") > MOST_OVERLAP:
             raise InputError(
                 f"overlap is {self.overlap!r}. Expected a fraction from 0 to {MOST_OVERLAP}. Give overlap=0.5, for "
-                "example"
+                "example."
             )
         if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
             raise InputError(
                 f"channels are {self.channels!r}. Expected some of {', '.join(CHANNELS)}, each once. Give ['height'], "
-                "for example"
+                "for example."
             )
         for channel in self.channels:
             check_choice(channel, "channel", CHANNELS)
@@ -105,7 +105,7 @@ class Rasterizer:
             given = getattr(self, name)
             if given is not None and (len(array(given, name, "d")) != 3 or not np.any(given)):
                 raise InputError(
-                    f"{name} is {given!r}. Expected the three numbers of a direction. Give (0, 0, 1), for example"
+                    f"{name} is {given!r}. Expected the three numbers of a direction. Give (0, 0, 1), for example."
                 )
 
     @property
@@ -189,7 +189,7 @@ class Rasterizer:
         if "color" in requested:
             if requested["color"].shape[1] < 3:
                 raise InputError(
-                    f"color has the shape {requested['color'].shape}. Expected (n, 3). Give red, green and blue"
+                    f"color has the shape {requested['color'].shape}. Expected (n, 3). Give red, green and blue."
                 )
             requested["color"] = unit_colors(requested["color"][:, :3], "color")
         return requested
@@ -212,7 +212,7 @@ class Rasterizer:
         if len(corners) * len(self.ranges) * self.tile**2 * 4 > LARGEST:
             raise CloudError(
                 f"{len(corners):,} tiles exceed {LARGEST >> 30} GiB. Expected points in meters, and larger cells. "
-                "Convert the points to meters, take larger cells, or score the file in blocks (surfaces.score_file)"
+                "Convert the points to meters, take larger cells, or score the file in blocks (surfaces.score_file)."
             )
         results, left_out = [], {"few cells": 0, "no plane": 0}
         for corner in corners:
@@ -232,7 +232,7 @@ class Rasterizer:
         if not (np.abs(squares) < FARTHEST).all():
             raise CloudError(
                 f"points are up to {np.abs(inside).max():.3g} m from their median, too far to rasterize. Expected a "
-                "sheet in meters. Drop stray points, or give meters"
+                "sheet in meters. Drop stray points, or give meters."
             )
         return squares.astype(np.int64)
 
@@ -296,7 +296,7 @@ class Rasterizer:
         """Error for a cloud without values for a channel."""
         others = tuple(one for one in self.channels if one != channel) or ("height",)
         return InputError(
-            f"the cloud has no {channel}. Expected it, because it is among the channels. Give it, or channels={others}"
+            f"the cloud has no {channel}. Expected it, because it is among the channels. Give it, or channels={others}."
         )
 
     def no_tile(self, left_out: Mapping[str, int]) -> CloudError:
@@ -305,7 +305,7 @@ class Rasterizer:
         return CloudError(
             f"no tile of {self.tile} × {self.tile} cells of {self.cell:g} m is left (omitted: {reasons}). "
             f"Expected meters, and points in {COVERAGE:.0%} of the cells of a tile, close to one plane. Take smaller "
-            "cells or tiles for a small surface, larger cells for sparse points"
+            "cells or tiles for a small surface, larger cells for sparse points."
         )
 
 
@@ -325,7 +325,7 @@ def check_spacing(points: int, squares: int, rasterizer: Rasterizer) -> None:
     if a_cell < SPARSE:
         raise CloudError(
             f"there are {a_cell:.2g} points per cell of {rasterizer.cell:g} m, so nearly all cells are empty. Expected "
-            f"at least {SPARSE}, and points in meters. Convert centimeters by points * 0.01, or take larger cells"
+            f"at least {SPARSE}, and points in meters. Convert centimeters by points * 0.01, or take larger cells."
         )
 
 
@@ -339,8 +339,8 @@ def cloud_points(points: Any) -> np.ndarray:
         given = array(points, "points", "nd", any_type=True)
     except InputError as error:
         raise CloudError(
-            f"{error}. Drop points that were never measured: points[np.isfinite(points).all(axis=1)]"
+            f"{str(error).rstrip('.')}. Drop points that were never measured: points[np.isfinite(points).all(axis=1)]"
         ) from error
     if given.shape[1] != 3:
-        raise CloudError(f"points have shape {given.shape}. Expected (n, 3). Give color and intensity separately")
+        raise CloudError(f"points have shape {given.shape}. Expected (n, 3). Give color and intensity separately.")
     return given.astype(np.float64)

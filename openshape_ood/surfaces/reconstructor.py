@@ -130,7 +130,7 @@ class Reconstructor(BaseEstimator, ABC):
         if len(np.unique(owners)) < 2:
             raise InputError(
                 f"there are {len(tiles)} normal tiles with seen pixels, in {len(np.unique(owners))} groups. Expected "
-                "two groups or more, because a part is held out for the thresholds. Cut a large image into tiles"
+                "two groups or more, because a part is held out for the thresholds. Cut a large image into tiles."
             )
         held = held_out(owners, check_seed(seed))
         training = Training(progress, None if state is None else given_path(state, "state"))
@@ -147,7 +147,7 @@ class Reconstructor(BaseEstimator, ABC):
         self._check_params()
         tiles, seen, owners = _normal(*self._checked_as_fitted(normal, mask), groups)
         if not len(tiles):
-            raise InputError("there is no normal tile with seen pixels. Expected one or more. Give other tiles")
+            raise InputError("there is no normal tile with seen pixels. Expected one or more. Give other tiles.")
         return self._calibrate(tiles, seen, owners)
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
@@ -271,7 +271,7 @@ class Reconstructor(BaseEstimator, ABC):
         if given.shape[1:] != self.shape_:
             raise InputError(
                 f"tiles are {given.shape[1:]} (channels, rows, columns). Expected {self.shape_}, as in the fit. Resize "
-                "images or cut rasters as for the fit"
+                "images or cut rasters as for the fit."
             )
         return given, seen
 
@@ -305,15 +305,17 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
     given = np.asarray(to_numpy(tiles))
     if given.ndim != 4 or 0 in given.shape[1:]:
         raise InputError(
-            f"tiles have the shape {given.shape}. Expected (t, c, h, w): tiles, channels, rows, columns. Reshape them"
+            f"tiles have the shape {given.shape}. Expected (t, c, h, w): tiles, channels, rows, columns. Reshape them."
         )
     if given.dtype.kind != "f":
-        raise InputError(f"tiles are of type {given.dtype}. Expected floats in [-1, 1]. Convert images by `image_tile`")
+        raise InputError(
+            f"tiles are of type {given.dtype}. Expected floats in [-1, 1]. Convert images by `image_tile`."
+        )
     seen = np.ones((len(given), *given.shape[2:]), dtype=bool) if mask is None else np.asarray(to_numpy(mask))
     if seen.shape != (len(given), *given.shape[2:]) or seen.dtype != bool:
         raise InputError(
             f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}. Expected bool (t, h, w), True where seen. "
-            "Give one mask per tile"
+            "Give one mask per tile."
         )
     values = given if seen.all() else np.where(seen[:, None], given, 0)
     least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
@@ -321,7 +323,7 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
         extent = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(
             f"tiles {extent} at seen pixels. Expected [-1, 1]. Mask unseen pixels, and scale each channel by its "
-            "range, as `Rasterizer` and `image_tile` do"
+            "range, as `Rasterizer` and `image_tile` do."
         )
     return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # torch requires this
 
@@ -371,6 +373,6 @@ def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarra
     owners = np.arange(t) if groups is None else np.asarray(groups)
     if owners.shape != (t,):
         raise InputError(
-            f"groups have the shape {owners.shape} for {t} tiles. Expected ({t},). Give one group per tile"
+            f"groups have the shape {owners.shape} for {t} tiles. Expected ({t},). Give one group per tile."
         )
     return tiles[kept], seen[kept], owners[kept]

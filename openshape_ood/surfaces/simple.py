@@ -83,7 +83,7 @@ class NearestReconstructor(Reconstructor):
         if tiles.shape[2:] != (1, 1):
             raise InputError(
                 f"tiles are {tiles.shape[2]} x {tiles.shape[3]} pixels, but 'nearest' takes points. Expected (t, c, 1, "
-                "1). Take another reconstructor for images and sheets"
+                "1). Take another reconstructor for images and sheets."
             )
         points = tiles[seen[:, 0, 0], :, 0, 0]
         if len(points) > self.keep:

@@ -164,7 +164,7 @@ def score_file(
     suffix = out.suffix.lower()
     if suffix != ".ply" and not (suffix in las.FORMAT.suffixes and source.suffix.lower() in las.FORMAT.suffixes):
         raise InputError(
-            f"out is {out}. Expected a .ply file, or .las or .laz if the cloud is LAS or LAZ. Change the suffix"
+            f"out is {out}. Expected a .ply file, or .las or .laz if the cloud is LAS or LAZ. Change the suffix."
         )
     with _scratch(scratch) as folder:
         kept = Path(folder) / "novelty.f4"
@@ -231,7 +231,7 @@ def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: 
     sample, step, count, names = sampled(pieces(), ("x", "y", "z", "intensity", STRIP))
     sample = sample[:, np.isfinite(sample[:3]).all(axis=0)]
     if not sample.shape[1]:
-        raise CloudError(f"no sampled point of {os.fspath(path)} is finite. Expected coordinates. Give another file")
+        raise CloudError(f"no sampled point of {os.fspath(path)} is finite. Expected coordinates. Give another file.")
     points, scales = sample[:3].T, {}
     frame = rasterizer.frame(points)
     if "intensity" in rasterizer.channels:
@@ -269,7 +269,7 @@ def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator
             if file.stat().st_size > most * survey.record.itemsize:
                 raise CloudError(
                     f"a square of {survey.side * rasterizer.step * rasterizer.cell:g} m has more than {most:,} points. "
-                    f"Expected at most {CROWDED} times block_points. Thin the cloud out, or give a larger block_points"
+                    f"Expected at most {CROWDED} times block_points. Thin the cloud out, or give a larger block_points."
                 )
             block = _block(file, survey)
             file.unlink()
@@ -287,7 +287,7 @@ def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
         return TemporaryDirectory(dir=folder, prefix="openshape_ood-")
     except OSError as error:
         raise FileError(
-            f"scratch is {folder}: {error.strerror}. Expected a writable folder. Give another one"
+            f"scratch is {folder}: {error.strerror}. Expected a writable folder. Give another one."
         ) from error
 
 
@@ -336,7 +336,7 @@ def _append(records: np.ndarray, blocks: np.ndarray, folder: Path) -> None:
     except OSError as error:
         raise FileError(
             f"cannot sort the points into {folder}: {error.strerror}. Expected a writable folder with enough space. "
-            "Give another folder as scratch="
+            "Give another folder as the argument scratch."
         ) from error
 
 

@@ -143,6 +143,6 @@ def _logs(intensity: np.ndarray) -> np.ndarray:
     if not (intensity >= 0).all():
         raise InputError(
             f"the smallest intensity is {intensity.min():g}. Expected numbers of at least 0, without NaN. Correct the "
-            "intensities"
+            "intensities."
         )
     return np.log1p(intensity.astype(np.float64))

@@ -69,7 +69,7 @@ class Tokens(Reconstructor):
         token_novelty = self.novelty(tile, mask)
         if len(token_novelty) != 1:
             raise InputError(
-                f"given are the patches of {len(token_novelty)} shapes. Expected one shape. Call localize for each one"
+                f"given are the patches of {len(token_novelty)} shapes. Expected one shape. Call localize for each one."
             )
         centers = np.asarray(tile.centers[0], dtype=np.float64)
         cloud = centers if points is None else array(points, "points", "nd")
@@ -80,15 +80,15 @@ class Tokens(Reconstructor):
         """Tokens and centers, concatenated to tiles (b, w + 3, p, 1), and a mask that is True everywhere."""
         if not isinstance(tiles, Patches):
             raise InputError(
-                f"tokens are of type {type(tiles).__name__}. Expected Patches. Give the result of `encode_patches`"
+                f"tokens are of type {type(tiles).__name__}. Expected Patches. Give the result of `encode_patches`."
             )
         if mask is not None:
-            raise InputError("a mask is given, but tokens have none. Expected mask=None. Leave missing tokens out")
+            raise InputError("a mask is given, but tokens have none. Expected mask=None. Leave missing tokens out.")
         features, centers = array(tiles.features, "features", "bpw"), array(tiles.centers, "centers", "bpd")
         if centers.shape != (*features.shape[:2], 3):
             raise InputError(
                 f"centers are {centers.shape} for features {features.shape}. Expected (b, p, 3). Give one center per "
-                "token"
+                "token."
             )
         both = np.concatenate([features, centers], axis=2).astype(np.float32)
         return np.moveaxis(both, 2, 1)[..., None], np.ones((len(both), both.shape[1], 1), dtype=bool)

@@ -44,7 +44,7 @@ class UNetSizes:
         check_choice(self.variant, "variant", VARIANTS)
         if check_whole(self.depth, "depth", LEAST_DEPTH) > MOST_DEPTH:
             raise InputError(
-                f"depth is {self.depth}. Expected {LEAST_DEPTH} to {MOST_DEPTH} levels. Leave it out to fit the tiles"
+                f"depth is {self.depth}. Expected {LEAST_DEPTH} to {MOST_DEPTH} levels. Leave it out to fit the tiles."
             )
 
     def check_sides(self, height: int, width: int) -> None:
@@ -53,7 +53,7 @@ class UNetSizes:
         if height % step or width % step or not height * width:
             raise InputError(
                 f"tiles have {height} x {width} pixels. Expected multiples of {step}, because this U-Net has "
-                f"{self.depth} levels (at least {LEAST_DEPTH}). Resize the tiles"
+                f"{self.depth} levels (at least {LEAST_DEPTH}). Resize the tiles."
             )
 
 

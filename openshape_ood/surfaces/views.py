@@ -45,9 +45,9 @@ class ViewRasterizer:
 
     def __post_init__(self) -> None:
         if self.count not in (6, 12):
-            raise InputError(f"count is {self.count!r}. Expected 6 or 12 views. Give count=6, for example")
+            raise InputError(f"count is {self.count!r}. Expected 6 or 12 views. Give count=6, for example.")
         if check_count(self.size, "size", MOST_CELLS, "cells along a view") % GRANULE:
-            raise InputError(f"size is {self.size}. Expected a multiple of {GRANULE}. Give size=128, for example")
+            raise InputError(f"size is {self.size}. Expected a multiple of {GRANULE}. Give size=128, for example.")
 
     def rasterize(self, points: Any, *, radius: float | None = None, center: Any = None) -> Raster:
         """Render the views of a cloud.
@@ -76,12 +76,13 @@ class ViewRasterizer:
         middle = (given.min(axis=0) + given.max(axis=0)) / 2 if center is None else array(center, "center", "d")
         if middle.shape != (3,):
             raise InputError(
-                f"center is {center!r}. Expected the three numbers of a point. Leave it out for the middle of the cloud"
+                f"center is {center!r}. Expected the three numbers of a point. Leave it out for the middle of the "
+                "cloud."
             )
         centered = given - middle
         across = float(np.linalg.norm(centered, axis=1).max())
         if across == 0:
-            raise CloudError("all points are equal. Expected points on the surface of an object. Check the cloud")
+            raise CloudError("all points are equal. Expected points on the surface of an object. Check the cloud.")
         reach = across if radius is None else check_positive(radius, "radius")
         centered /= reach
         made = [self._view(centered, direction) for direction in directions(self.count)]

@@ -60,7 +60,7 @@ def _resolved(names: Sequence[str]) -> list[str]:
         raise UnknownNameError(
             f"no generated category is called {', '.join(map(repr, strange))}. Expected one of "
             "`synthetic.categories()` or a word of `synthetic.synonyms`. For other classes, "
-            "calibrate with your own shapes"
+            "calibrate with your own shapes."
         )
     return list(dict.fromkeys(category for category in resolved.values() if category))
 

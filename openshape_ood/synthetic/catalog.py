@@ -35,7 +35,7 @@ def category(name: str, /, **variants: Builder) -> None:
     if name in BUILDERS:
         raise ValueError(f"category {name!r} is registered twice")
     if name not in words():
-        raise ValueError(f"category {name!r} has no synonyms. Expected a line in {WORDS.name}. Add it")
+        raise ValueError(f"category {name!r} has no synonyms. Expected a line in {WORDS.name}. Add it.")
     BUILDERS[name] = variants
 
 

@@ -69,7 +69,7 @@ def plant(
     if not 0 < keep <= 1:
         raise InputError(
             f"keep is {keep!r}. Expected a fraction of the host's height, above 0 and at most 1. Give keep=0.55, for "
-            "example"
+            "example."
         )
     body, place, height = _cut(generate(host, seed, host_variant), keep)
     part = _on_end(generate(donor, seed, donor_variant))

@@ -96,7 +96,8 @@ def road_scan(
     count = round(density * side * side)
     if not count:
         raise InputError(
-            f"density {density:g} and side {side:g} give no point. Expected one point or more. Increase density or side"
+            f"density {density:g} and side {side:g} give no point. Expected one point or more. Increase density or "
+            "side."
         )
     rng = np.random.RandomState([check_seed(seed), SCAN])
     flat = rng.uniform(0, side, (count, 2))

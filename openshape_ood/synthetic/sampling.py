@@ -63,7 +63,7 @@ def _faces_by_area(area: np.ndarray, points: int, rng: np.random.RandomState) ->
     if not (cumulated.size and np.isfinite(cumulated[-1]) and cumulated[-1] > 0):
         raise InputError(
             f"the area of a mesh of {len(area)} triangles is not positive and finite. Expected triangles with an area. "
-            "Check the mesh"
+            "Check the mesh."
         )
     # side="right" skips triangles without area, common at the poles of a lathe
     face = np.searchsorted(cumulated, rng.random_sample(points) * cumulated[-1], side="right")

@@ -55,7 +55,7 @@ class Scan:
         """
         if not 0 <= severity <= 1:
             raise InputError(
-                f"severity is {severity!r}. Expected a number from 0 (clean) to 1 (hardest). Give 0.7, for example"
+                f"severity is {severity!r}. Expected a number from 0 (clean) to 1 (hardest). Give 0.7, for example."
             )
 
         def up_to(most: float) -> float:

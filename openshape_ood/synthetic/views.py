@@ -106,7 +106,7 @@ def room_view(
     check_seed(seed)
     h, w = (check_whole(side, "size", 2) for side in size)
     if not noise >= 0:
-        raise InputError(f"noise is {noise!r}. Expected a number of at least 0. Give 1, for example")
+        raise InputError(f"noise is {noise!r}. Expected a number of at least 0. Give 1, for example.")
     rng = np.random.RandomState([seed, 16])
     plain, items = furnish(rng, categories, foreign, objects, usual=(5, 10))
     tones = draw_tones(rng)

@@ -81,6 +81,6 @@ def unhidden(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
     except (QhullError, ValueError) as error:
         shape = f"{len(cloud)} points"
         raise CloudError(
-            f"{shape} have no visible side. Expected four or more that are not in one plane. Give a denser cloud"
+            f"{shape} have no visible side. Expected four or more that are not in one plane. Give a denser cloud."
         ) from error
     return np.sort(hull[hull < len(cloud)])

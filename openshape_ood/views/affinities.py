@@ -58,18 +58,18 @@ class Affinities:
             raise InputError(
                 f"affinities are {given.dtype} {given.shape} for {len(names)} names. Expected numbers (k, h, w). Give "
                 "one "
-                "image a name"
+                "image a name."
             )
         values = given.astype(np.float32, copy=False)
         if np.isinf([np.nanmin(values), np.nanmax(values)] if not np.isnan(values).all() else [0]).any():
             raise InputError(
-                "affinities hold infinity. Expected finite numbers, or NaN where nothing is known. Replace it by NaN"
+                "affinities hold infinity. Expected finite numbers, or NaN where nothing is known. Replace it by NaN."
             )
         picture, expected = self.rgb, (*values.shape[1:], 3)
         if picture is not None and (np.shape(picture) != expected or np.asarray(picture).dtype != np.uint8):
             raise InputError(
                 f"the image is {np.asarray(picture).dtype} {np.shape(picture)}. Expected bytes {expected}, the size of "
-                "the affinities. For a View give np.rint(255 * view.rgb).astype(np.uint8)"
+                "the affinities. For a View give np.rint(255 * view.rgb).astype(np.uint8)."
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "names", names)
@@ -84,7 +84,7 @@ class Affinities:
         given = np.asarray(to_numpy(masks))
         if given.dtype != bool:
             raise InputError(
-                f"masks are of type {given.dtype}. Expected bool (k, h, w). Compare numbers with a threshold first"
+                f"masks are of type {given.dtype}. Expected bool (k, h, w). Compare numbers with a threshold first."
             )
         return cls(given.astype(np.float32), tuple(names), MASKS, rgb)
 
@@ -93,7 +93,7 @@ class Affinities:
         if self.values.shape[1:] != view.shape:
             raise InputError(
                 f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}. "
-                "Expected equal sizes. Make the affinities from this view"
+                "Expected equal sizes. Make the affinities from this view."
             )
 
     def __len__(self) -> int:
@@ -187,7 +187,7 @@ class Affinities:
         """Write an .npz file atomically. Raises `InputError` for another suffix, `FileError`."""
         given = given_path(path, "path")
         if given.suffix.lower() != ".npz":
-            raise InputError(f"path is {given}. Expected an .npz file. Change the suffix")
+            raise InputError(f"path is {given}. Expected an .npz file. Change the suffix.")
         header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
         picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
         with saving(given, "the affinities") as file:
@@ -215,12 +215,12 @@ class Affinities:
             shapes = {name: one.shape for name, one in arrays.items()}
             if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
                 raise ValueError(
-                    f"its arrays are {shapes}. Expected one array (h, w) per name. Save arrays of one size"
+                    f"its arrays are {shapes}. Expected one array (h, w) per name. Save arrays of one size."
                 )
             if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
                 raise ValueError(
                     f"{wrong[0]}. Expected bool, or whole numbers, 0 outside. Save real-valued affinities with "
-                    "`Affinities(values, names).save`"
+                    "`Affinities(values, names).save`."
                 )
             values = np.empty((len(arrays), *next(iter(shapes.values()))), dtype=np.float32)
             for row, one in zip(values, arrays.values(), strict=True):
@@ -246,7 +246,7 @@ class Affinities:
         if lacking := [name for name in wanted if name.casefold() not in place]:
             raise UnknownNameError(
                 f"there are no affinities to {lacking[0]!r}. Expected one of {', '.join(self.names)}. Choose one, or "
-                "compute affinities to it"
+                "compute affinities to it."
             )
         return [place[name.casefold()] for name in wanted]
 

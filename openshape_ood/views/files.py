@@ -81,15 +81,15 @@ def load_view(
     suffix = given.suffix.lower()
     if suffix not in SUFFIXES:
         raise FileError(
-            f"{given} has the suffix {suffix!r}. Expected a view: {', '.join(SUFFIXES)}, or a folder. Convert it first"
+            f"{given} has the suffix {suffix!r}. Expected a view: {', '.join(SUFFIXES)}, or a folder. Convert it first."
         )
     if suffix not in IMAGES and (depth is not None or camera is not None):
         raise InputError(
             f"{given} contains depth and camera, but depth= or camera= is given too. Expected these only "
-            "for an image. Leave them out"
+            "for an image. Leave them out."
         )
     if not given.is_file():
-        raise FileError(f"{given}: there is no such file. Expected a view. Check the path")
+        raise FileError(f"{given}: there is no such file. Expected a view. Check the path.")
     try:
         if suffix in IMAGES:
             fields = _pair(given, depth, camera)
@@ -111,7 +111,7 @@ def load_view(
     if view.pose[2, 1] > OVER:
         warnings.warn(
             f"{view.name}: by its pose the image is upside down. Expected a camera with y down. If its y is up, as in "
-            "OpenGL, negate the second and third column of the rotation",
+            "OpenGL, negate the second and third column of the rotation.",
             ViewWarning,
             stacklevel=2,
         )
@@ -147,7 +147,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
             np.savez(file, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
         return given
     if given.suffix:
-        raise InputError(f"path is {os.fspath(path)}. Expected an .npz file or a folder. Change the suffix")
+        raise InputError(f"path is {os.fspath(path)}. Expected an .npz file or a folder. Change the suffix.")
     farthest = float(np.nanmax(view.depth)) if view.seen.any() else 0.0
     scale = min(MILLIMETERS, 65_000 / max(farthest, 1e-6))
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
@@ -169,7 +169,7 @@ def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[
     """
     for name in ("rgb", "depth", "cam_intr", "cam_extr"):
         if not isinstance(scene[name], np.ndarray):  # nested lists may need far more memory than their file
-            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}. Expected an array. Save it as one")
+            raise CloudError(f"its {name!r} is a {type(scene[name]).__name__}. Expected an array. Save it as one.")
     rgb, depth, pose = scene["rgb"], scene["depth"], scene["cam_extr"]
     intrinsics, (h, w) = np.array(scene["cam_intr"][:3, :3], dtype=np.float64), depth.shape[:2]
     if "img_shape" in scene:
@@ -177,7 +177,7 @@ def published_arrays(scene: Mapping[str, Any], held: int | None = None) -> dict[
         if not (0 < w <= MAX_SIDE and 0 < h <= MAX_SIDE):
             raise CloudError(
                 f"its img_shape is {scene['img_shape']!r:.80}. Expected a width and a height from 1 to "
-                f"{MAX_SIDE}. Correct it"
+                f"{MAX_SIDE}. Correct it."
             )
     if held is not None:
         _check_memory(0, (h, w), PUBLISHED_PIXEL, held)
@@ -203,19 +203,19 @@ def _texts(given: Any, what: str, count: int | None = None) -> tuple[str, ...]:
     """`given` as a tuple of strings. Raises `CloudError` for other values, and for a number other than `count`."""
     texts = _listed(given, what)
     if not all(isinstance(one, str) and one.strip() and len(one) <= MAX_TEXT for one in texts):
-        raise CloudError(f"its {what!r} holds other values. Expected texts of 1 to {MAX_TEXT} characters. Correct it")
+        raise CloudError(f"its {what!r} holds other values. Expected texts of 1 to {MAX_TEXT} characters. Correct it.")
     if count is not None and len(texts) != count:
         raise CloudError(
-            f"its {what!r} has an entry of {len(texts)} texts. Expected target, relation, reference. Correct it"
+            f"its {what!r} has an entry of {len(texts)} texts. Expected target, relation, reference. Correct it."
         )
     return tuple(one.strip() for one in texts)
 
 
 def _listed(given: Any, what: str) -> Sequence[Any]:
     if not isinstance(given, list | tuple):
-        raise CloudError(f"its {what!r} is a {type(given).__name__}. Expected a list. Save it as one")
+        raise CloudError(f"its {what!r} is a {type(given).__name__}. Expected a list. Save it as one.")
     if len(given) > MAX_TEXTS:
-        raise CloudError(f"its {what!r} has {len(given):,} entries. Expected at most {MAX_TEXTS}. Shorten it")
+        raise CloudError(f"its {what!r} has {len(given):,} entries. Expected at most {MAX_TEXTS}. Shorten it.")
     return given
 
 
@@ -228,7 +228,7 @@ def on_floor(view: View) -> View:
     if height is None or abs(height) < RAISED:
         return view
     warnings.warn(
-        f"{view.name}: its floor was at z = {height:.2f} m. Networks expect it at 0. It was moved to 0",
+        f"{view.name}: its floor was at z = {height:.2f} m. Networks expect it at 0. It was moved to 0.",
         ViewWarning,
         stacklevel=3,
     )
@@ -247,7 +247,7 @@ def _with_principal_point(view: View) -> View:
     swapped[[0, 1], 2] = swapped[[1, 0], 2]
     warnings.warn(
         f"{view.name}: the principal point ({view.intrinsics[0, 2]:g}, {view.intrinsics[1, 2]:g}) fits an image "
-        f"{h} x {w}, but this one is {w} x {h}. cx and cy were exchanged. If this is wrong, correct the intrinsics",
+        f"{h} x {w}, but this one is {w} x {h}. cx and cy were exchanged. If this is wrong, correct the intrinsics.",
         ViewWarning,
         stacklevel=3,
     )
@@ -263,7 +263,7 @@ def _view(fields: Mapping[str, Any], scale: float | None, name: str) -> View:
         scale = MILLIMETERS
         warnings.warn(
             f"{name}: depth in whole numbers has no unit. It was taken as millimeters. If this is right, give "
-            "depth_scale=1000 (units per meter)",
+            "depth_scale=1000 (units per meter).",
             ViewWarning,
             stacklevel=3,
         )
@@ -280,11 +280,11 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     stated = json.loads(read_bounded(files[1]))
     if not isinstance(stated, dict):
         raise CloudError(
-            f"{files[1]} holds a {type(stated).__name__}. Expected an object with intrinsics and pose. Correct it"
+            f"{files[1]} holds a {type(stated).__name__}. Expected an object with intrinsics and pose. Correct it."
         )
     if lacking := [name for name in ("intrinsics", "pose") if name not in stated]:
         raise CloudError(
-            f"{files[1]} has no {lacking[0]!r}. Expected intrinsics, pose and optionally depth_scale. Add it"
+            f"{files[1]} has no {lacking[0]!r}. Expected intrinsics, pose and optionally depth_scale. Add it."
         )
     intrinsics = stated["intrinsics"]
     if isinstance(intrinsics, dict):
@@ -292,7 +292,7 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
         intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
     rgb, units = _image(path, "RGB", files[0]), _image(files[0], None, path)
     if units.ndim != 2 or units.dtype.itemsize < 2:
-        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}. Expected a gray image of 16 bits. Convert it")
+        raise CloudError(f"{files[0]} is {units.dtype} {units.shape}. Expected a gray image of 16 bits. Convert it.")
     return {"rgb": rgb, "depth": units, "pose": stated["pose"]} | {
         "intrinsics": intrinsics,
         "depth_scale": stated.get("depth_scale"),

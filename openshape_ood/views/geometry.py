@@ -31,10 +31,10 @@ def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool
         matrix = np.empty(0)
     if matrix.shape != shape or np.isnan(matrix).any() or not (infinite or np.isfinite(matrix).all()):
         raise InputError(
-            f"{what} is {given!r:.80}. Expected {shape} {'' if infinite else 'finite '}numbers. Correct it"
+            f"{what} is {given!r:.80}. Expected {shape} {'' if infinite else 'finite '}numbers. Correct it."
         )
     if shape == (4, 4) and np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise InputError(f"{what} has {matrix[3].tolist()} as its last row. Expected 0, 0, 0, 1. Correct it")
+        raise InputError(f"{what} has {matrix[3].tolist()} as its last row. Expected 0, 0, 0, 1. Correct it.")
     return matrix
 
 
@@ -128,7 +128,7 @@ def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
     length = float(np.linalg.norm(ahead))
     if length < 0.02:
         raise InputError(
-            "the camera looks straight up or down. Expected a camera that looks across a room. Give another view"
+            "the camera looks straight up or down. Expected a camera that looks across a room. Give another view."
         )
     c, s = scale * ahead / length
     matrix = np.array([[c, s, 0, 0], [-s, c, 0, 0], [0, 0, scale, 0], [0, 0, 0, 1.0]])

@@ -141,7 +141,7 @@ def lift(
     if not given or len(given) != len(listed):
         raise InputError(
             f"there are {len(given)} views and {len(listed)} affinities. Expected equal numbers, and at least one. "
-            "Give affinities for each view"
+            "Give affinities for each view."
         )
     names, provenance = listed[0].names, listed[0].provenance
     for view, one in zip(given, listed, strict=True):
@@ -149,7 +149,7 @@ def lift(
         if one.names != names:
             raise InputError(
                 f"{view.name} and {given[0].name} have affinities to different names. Expected equal names. Select "
-                "them with Affinities.of(names)"
+                "them with Affinities.of(names)."
             )
     kept = _kept(given, bounds)
     points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
@@ -180,18 +180,20 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
     """For each view, the mask (h * w,) of pixels with depth, within the bounds if given."""
     kept, names = [view.seen.reshape(-1) for view in views], ", ".join(view.name for view in views)
     if not any(mask.any() for mask in kept):
-        raise CloudError(f"{names}: no pixel has a depth. Expected at least one. Check the depth, or give another view")
+        raise CloudError(
+            f"{names}: no pixel has a depth. Expected at least one. Check the depth, or give another view."
+        )
     if bounds is None:
         return kept
     box = checked_matrix(bounds, "bounds", (2, 3), infinite=True)
     if not (box[0] < box[1]).all():
-        raise InputError(f"bounds are {bounds!r}. Expected (2, 3). Give a low corner and a high one")
+        raise InputError(f"bounds are {bounds!r}. Expected (2, 3). Give a low corner and a high one.")
     inside = [mask & in_bounds(view.points, box) for view, mask in zip(views, kept, strict=True)]
     if not any(mask.any() for mask in inside):
         middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
         raise CloudError(
             f"{names}: no point lies in {box.tolist()}. Expected bounds in meters that contain points, whose "
-            f"mean is {middle.round(2)}. Give other bounds"
+            f"mean is {middle.round(2)}. Give other bounds."
         )
     return inside
 
@@ -215,7 +217,7 @@ def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
     if objects.n != len(values):
         raise InputError(
             f"the objects are of a scan of {objects.n} points, but this scene has {len(values)}. Expected equal "
-            "numbers. Find the objects in this scene"
+            "numbers. Find the objects in this scene."
         )
     means_of, means = values.copy(), [np.full(values.shape[1], np.nan)]
     # a point of several sets gets the value of the best object, or of layout if it is in no object

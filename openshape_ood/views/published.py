@@ -102,7 +102,9 @@ def read_pickle(data: bytes, records: Collection[str] = (), max_steps: int = MAX
     memo: dict[int, Any] = {}
     for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
         if step >= max_steps:
-            raise CloudError(f"it has more than {max_steps:,} instructions. Expected a few hundred, as in a scene file")
+            raise CloudError(
+                f"it has more than {max_steps:,} instructions. Expected a few hundred, as in a scene file."
+            )
         name, place = opcode.name, cast(int, argument)  # position in the memo
         if name == "STOP":
             return _finished(stack.pop())
@@ -152,7 +154,7 @@ def _follow(name: str, argument: Any, stack: list[Any], records: Collection[str]
             raise CloudError("it changes something that is no array")
     else:
         raise CloudError(
-            f"it holds the instruction {name}. Expected instructions of scene files. Nothing of the file was run"
+            f"it holds the instruction {name}. Expected instructions of scene files. Nothing of the file was run."
         )
 
 
@@ -160,7 +162,7 @@ def _named(name: str, records: Collection[str]) -> _Name:
     older = name.replace("numpy._core.", "numpy.core.", 1)
     if older not in ALLOWED and older not in records:
         shown = name[:80].replace(" ", ".")
-        raise CloudError(f"it names {shown!r}. Expected only NumPy arrays. Nothing of the file was run")
+        raise CloudError(f"it names {shown!r}. Expected only NumPy arrays. Nothing of the file was run.")
     return _Name(older)
 
 

@@ -73,7 +73,7 @@ class View:
         if self.rgb.shape[:2] != self.depth.shape:
             raise InputError(
                 f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}. Expected equal sizes. "
-                "Resize one of them, and the intrinsics if they belong to it"
+                "Resize one of them, and the intrinsics if they belong to it."
             )
         self._check_camera()
         self._check_pose()
@@ -108,26 +108,26 @@ class View:
         seen = self.seen.reshape(-1)
         if not seen.any():
             raise CloudError(
-                f"{self.name}: no pixel has a depth. Expected at least one. Check the depth, or give another view"
+                f"{self.name}: no pixel has a depth. Expected at least one. Check the depth, or give another view."
             )
         return Scene(self.points[seen], self.rgb.reshape(-1, 3)[seen], name=self.name)
 
     def _checked_rgb(self) -> np.ndarray:
         rgb = self._numbers("rgb")
         if rgb.ndim != 3 or rgb.shape[2] != 3:
-            raise InputError(f"{self.name}: rgb has shape {rgb.shape}. Expected (h, w, 3). Give three channels")
+            raise InputError(f"{self.name}: rgb has shape {rgb.shape}. Expected (h, w, 3). Give three channels.")
         if rgb.dtype == np.uint8:
             return rgb.astype(np.float32) / 255
         rgb = rgb.astype(np.float32)
         if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # False for NaN too
             runs = f"{rgb.min():g} to {rgb.max():g}"
-            raise InputError(f"{self.name}: rgb runs from {runs}. Expected bytes, or numbers from 0 to 1. Scale it")
+            raise InputError(f"{self.name}: rgb runs from {runs}. Expected bytes, or numbers from 0 to 1. Scale it.")
         return np.clip(rgb, 0, 1)
 
     def _checked_depth(self) -> np.ndarray:
         given = self._numbers("depth")
         if given.ndim != 2:
-            raise InputError(f"{self.name}: depth has shape {given.shape}. Expected numbers (h, w). Give one channel")
+            raise InputError(f"{self.name}: depth has shape {given.shape}. Expected numbers (h, w). Give one channel.")
         with np.errstate(over="ignore"):  # infinity counts as unknown
             depth = np.array(given, dtype=np.float32)
         depth[(depth == 0) | ~np.isfinite(depth)] = np.nan
@@ -135,12 +135,12 @@ class View:
         if known.size and known.min() < 0:
             raise InputError(
                 f"{self.name}: {(known < 0).mean():.0%} of the depth is below 0. Expected meters in front of the "
-                "camera. If its camera looks along -z (OpenGL), negate the depth and turn the pose"
+                "camera. If its camera looks along -z (OpenGL), negate the depth and turn the pose."
             )
         if known.size and np.median(known) > FARTHEST:
             raise InputError(
                 f"{self.name}: half of the depth is beyond {np.median(known):g} m. Expected meters. Divide millimeters "
-                "by 1000"
+                "by 1000."
             )
         return depth
 
@@ -149,11 +149,11 @@ class View:
             given = np.asarray(to_numpy(getattr(self, what)))
         except ValueError as error:
             raise InputError(
-                f"{self.name}: {what} has rows of different lengths. Expected an image. Correct the rows"
+                f"{self.name}: {what} has rows of different lengths. Expected an image. Correct the rows."
             ) from error
         if given.dtype.kind not in "fiu" or not given.size:
             raise InputError(
-                f"{self.name}: {what} is {given.dtype} {given.shape}. Expected an image of numbers. Convert it first"
+                f"{self.name}: {what} is {given.dtype} {given.shape}. Expected an image of numbers. Convert it first."
             )
         return given
 
@@ -162,7 +162,7 @@ class View:
         if k[0, 0] <= 0 or k[1, 1] <= 0 or np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 1e-6 or k[2, 2] != 1:
             raise InputError(
                 f"{self.name}: intrinsics are {k.tolist()}. Expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, "
-                "fx and fy above 0, without skew. Correct them"
+                "fx and fy above 0, without skew. Correct them."
             )
 
     def _check_pose(self) -> None:
@@ -177,7 +177,7 @@ class View:
         elif np.abs(turn @ turn.T - scale**2 * np.eye(3)).max() <= ROUNDING:
             reason = f"scales by {scale:.3g}, so divide the rotation by it to get meters"
         raise InputError(
-            f"{self.name}: the pose {reason}. Expected a rotation and a position, from camera to world. Correct it"
+            f"{self.name}: the pose {reason}. Expected a rotation and a position, from camera to world. Correct it."
         )
 
 

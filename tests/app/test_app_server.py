@@ -37,5 +37,5 @@ def test_without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR", "NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")  # so that they are put back
     monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(MissingPackageError, match=r"the page needs gradio: pip install 'openshape-ood\[app\]'"):
+    with pytest.raises(MissingPackageError, match=r"package gradio\. Run pip install 'openshape-ood\[app\]'"):
         serve(port=0)

@@ -122,7 +122,7 @@ def test_the_demo_shows_known_and_novel_and_writes_two_files(tmp_path: Path) -> 
 def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openshape_ood.cli.outputs.find_spec", lambda name: None)
     result = run("localize", chair, "--known", "chair", "--picture", "x.html", "--model", "vitb32")
-    assert result.exit_code == 2 and "needs plotly: pip install 'openshape-ood[plots]'" in result.stderr
+    assert result.exit_code == 2 and "package plotly. Run pip install 'openshape-ood[plots]'" in result.stderr
 
 
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_clip_that_cannot_be_had(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     done = run("view", folder, *SMALL, "--names", "chair")
     words = " ".join(done.stderr.split())
     assert done.exit_code == 2 and words.endswith(
-        "--checkpoint FILE. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz"
+        "--checkpoint FILE. To work without CLIP, give --masks FILE.npz or --affinities FILE.npz."
     )
 
 

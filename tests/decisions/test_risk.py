@@ -93,7 +93,7 @@ def test_too_few_are_told_how_many_are_needed():
         risk_threshold(curves, 0.01)
     assert str(caught.value) == (
         "20 calibration shapes cannot promise a rate of 0.01. 99 or more can. Give more, or a higher rate (0.048), or "
-        "a smaller bound (largest=0.21)"
+        "a smaller bound (largest=0.21)."
     )
     for rate, largest in ((0.048, 1.0), (0.01, 0.21)):  # what it says works
         risk_threshold(curves, rate, largest=largest)

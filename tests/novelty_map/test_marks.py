@@ -157,7 +157,9 @@ def test_no_maps_and_maps_of_two_methods_are_refused():
         calibrate_marks(["a.ply"], false_regions=0.05)  # type: ignore[list-item]
     with pytest.raises(InputError, match="maps are None"):
         calibrate_marks(None, false_regions=0.05)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"Give more, or a higher rate \(0\.25\)$"):  # a bound has no effect on regions
+    with pytest.raises(
+        InputError, match=r"Give more, or a higher rate \(0\.25\)\.$"
+    ):  # a bound has no effect on regions
         calibrate_marks([made(plain(i)) for i in range(3)], false_regions=0.05)
     with pytest.raises(InputError, match="no maps"):
         calibrate_marks([])

@@ -87,7 +87,7 @@ CALLS = {
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, name):
     package = "plotly" if name == "turnable" else "matplotlib"
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingPackageError, match=rf"needs {package}: pip install 'openshape-ood\[plots\]'"):
+    with pytest.raises(MissingPackageError, match=rf"package {package}\. Run pip install 'openshape-ood\[plots\]'"):
         CALLS[name]()
 
 

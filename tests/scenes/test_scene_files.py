@@ -265,9 +265,9 @@ class TestUnitAndAxis:
     @pytest.mark.parametrize(
         "height, up, columns, named",
         [
-            (2.6, "y", [0, 2, 1], r"y up\. It is .* m along y, and .* give up='y'$"),
-            (2.6, "x", [2, 0, 1], r"x up\. It is .* m along x, and .* give up='x'$"),
-            (3.1, "y", [0, 2, 1], r"y or x up\. It is .* m along y, .* m along x, and .* give up='y' or up='x'$"),
+            (2.6, "y", [0, 2, 1], r"y up\. It is .* m along y, and .* give up='y'\.$"),
+            (2.6, "x", [2, 0, 1], r"x up\. It is .* m along x, and .* give up='x'\.$"),
+            (3.1, "y", [0, 2, 1], r"y or x up\. It is .* m along y, .* m along x, and .* give up='y' or up='x'\.$"),
         ],
     )
     def test_the_axis_across_the_largest_layer_is_named(

@@ -373,7 +373,7 @@ def test_what_comes_back_is_checked(answer: object, arrays: list[tuple[int, ...]
     done = Done(0, ["a.ply"], answer, tuple(map(np.zeros, arrays)))
     assert (
         batches._outcome(done).error
-        == "a.ply: its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape"
+        == "a.ply: its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape."
     )
 
 

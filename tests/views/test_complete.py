@@ -135,7 +135,7 @@ def test_points_of_views_say_where_they_are_seen_from() -> None:
     lifted = lift(seen, told)
     field = complete(lifted, NAME, model=completer())
     assert np.array_equal(field.grid(3), same.grid(3)) and (field.occupied("lamp", 8) == same.occupied("lamp", 8)).all()
-    with pytest.raises(InputError, match="Give frame="):
+    with pytest.raises(InputError, match="Give the argument frame"):
         complete(replace(lifted, views=()), NAME, model=completer())
     own = complete(replace(lifted, views=()), NAME, model=completer(), frame=camera_frame(seen.pose))
     assert np.array_equal(own.grid(3), same.grid(3))

@@ -1,6 +1,6 @@
 """Unpacking of an untrusted .tar. No checksums are published, so each member is checked.
 
-The archive is unpacked into a temporary folder, which is renamed at the end. An existing folder is therefore complete.
+Unpacking is atomic, so an existing folder is complete.
 """
 
 from __future__ import annotations

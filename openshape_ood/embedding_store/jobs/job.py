@@ -89,7 +89,8 @@ def embed(
     if not is_folder(out):
         if engine != "local" or shard or retry_failed:
             raise InputError(
-                f"out is {out}, a file. Engines, shards and retries need a folder. Give a folder, as in --out embedded/"
+                f"out is {out}, a file. Engines, shards and retries need a folder. Give a folder, as in --out "
+                "embedded/."
             )
         return _into_file(items, check_out(out), settings, step)
     check_parquet()

@@ -208,7 +208,7 @@ def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) 
     elif not np.iterable(regions):
         raise InputError(
             f"regions is {regions!r:.40}. Expected a map of the points, or a list of masks or rows. Put a single "
-            "region into a list"
+            "region into a list."
         )
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
@@ -221,12 +221,12 @@ def check_map(points: Any, scene: Scene) -> None:
     """Raise `InputError` unless `points` is a map of the scan's points."""
     if not isinstance(points, NoveltyMap):
         raise InputError(
-            f"points is a {type(points).__name__}. Expected a NoveltyMap. Give the result of segment_scene"
+            f"points is a {type(points).__name__}. Expected a NoveltyMap. Give the result of segment_scene."
         )
     if len(points) != len(scene):
         raise InputError(
             f"the map has {len(points)} points, but {scene.name} has {len(scene)}. Expected one for each. Make the map "
-            "from this scan"
+            "from this scan."
         )
 
 
@@ -238,6 +238,6 @@ def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
     if not whole or rows.min() < 0 or rows.max() >= len(scene):
         raise InputError(
             f"region {number} is of type {rows.dtype} and shape {rows.shape}. Expected a mask ({len(scene)},) with at "
-            f"least one point, or rows from 0 to {len(scene) - 1}. Correct this region"
+            f"least one point, or rows from 0 to {len(scene) - 1}. Correct this region."
         )
     return np.unique(rows.astype(np.int64))

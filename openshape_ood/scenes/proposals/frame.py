@@ -150,10 +150,10 @@ def _check_extent(name: str, across: float) -> None:
     if across > WIDEST:
         raise InputError(
             f"{name} is {across:,.0f} m across. Expected at most {WIDEST:,.0f} m. Drop stray points by "
-            "scene.crop(low, high), or divide millimeters by 1000"
+            "scene.crop(low, high), or divide millimeters by 1000."
         )
     if across < NARROWEST:
-        raise InputError(f"{name} is {across:.2g} m across. Expected at least {NARROWEST} m. Check the unit")
+        raise InputError(f"{name} is {across:.2g} m across. Expected at least {NARROWEST} m. Check the unit.")
 
 
 def _fullest(steps: np.ndarray) -> np.ndarray:

@@ -57,14 +57,14 @@ class Grid:
         if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
             raise InputError(
                 f"voxels are {tuple(coords.shape)} {coords.dtype}. Expected (v, 4) int64, v at least 1. Give scan, x, "
-                "y and z of each voxel"
+                "y and z of each voxel."
             )
         keys, steps = _keys(coords)
         keys, order = keys.sort()
         if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
             raise InputError(
                 f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice. Expected distinct "
-                "voxels. Remove repeats"
+                "voxels. Remove repeats."
             )
         return cls(coords.index_select(0, order), keys, steps), order
 
@@ -131,7 +131,7 @@ def _keys(cells: Tensor) -> tuple[Tensor, tuple[int, int]]:
     if math.prod(sizes) >= MOST_CELLS:
         reach = " x ".join(f"{n - MARGIN:,}" for n in sizes[1:])
         raise InputError(
-            f"the voxels reach over {reach} cells, too many to number. Expected fewer than 2^62. Drop stray points"
+            f"the voxels reach over {reach} cells, too many to number. Expected fewer than 2^62. Drop stray points."
         )
     scan, x, y, z = (cells - low).T
     steps = sizes[1], sizes[1] * sizes[2]

@@ -23,18 +23,19 @@ INSTALL = "pip install spconv-cu126 (CUDA 12; spconv-cu118: CUDA 11; spconv: no 
 def load_spconv(device: torch.device) -> Any:
     """The spconv module. Raises `InputError` for an unsupported device, `MissingPackageError` without spconv."""
     if device.type not in ("cuda", "cpu"):
-        raise InputError(f"backend 'spconv' does not run on {device.type}. Expected cuda or cpu. Take backend 'torch'")
+        raise InputError(f"backend 'spconv' does not run on {device.type}. Expected cuda or cpu. Take backend 'torch'.")
     try:
         import spconv.pytorch as spconv
         from spconv.cppconstants import CPU_ONLY_BUILD
     except ImportError as error:
         raise MissingPackageError(
-            f"backend 'spconv' cannot be loaded ({error}). Expected the package. Run {INSTALL}, or take backend 'torch'"
+            f"backend 'spconv' cannot be loaded ({error}). Expected the package spconv. Run {INSTALL}, or take backend "
+            "'torch'."
         ) from error
     if CPU_ONLY_BUILD and device.type == "cuda":
         raise MissingPackageError(
             f"the installed spconv was built without CUDA. Expected a build for CUDA. Uninstall spconv and cumm, then "
-            f"run {INSTALL}; or take backend 'torch'"
+            f"run {INSTALL}; or take backend 'torch'."
         )
     return spconv
 
@@ -54,7 +55,7 @@ class SpconvMap:
         if len(x) * (width := max(inside, outside)) * x.element_size() >= MOST:
             raise InputError(
                 f"{len(x):,} voxels of {width} numbers need 2 GiB or more. Expected less for spconv. Take "
-                "backend 'torch'"
+                "backend 'torch'."
             )
         grid, made = self.grid, self._made(inside, outside, kernel)
         if self.layer == "SparseConv3d":
@@ -107,7 +108,7 @@ class SpconvGrid:
             reach = " x ".join(f"{n:,}" for n in (x, y, z))
             raise InputError(
                 f"the voxels reach over {reach} cells, too many for spconv. Expected fewer than 2^31 in all, or a "
-                "side on a GPU. Take backend 'torch'"
+                "side on a GPU. Take backend 'torch'."
             )
         return cls(cells[:, [0, 3, 2, 1]].int(), box, scans, load_spconv(cells.device), {})
 
@@ -120,7 +121,7 @@ class SpconvGrid:
         """Voxels with twice the side, in the order of the last `down` convolution."""
         if self.reached is None:
             raise InputError(
-                "there are no coarser voxels yet. Expected a convolution `down`, which makes them. Run it first"
+                "there are no coarser voxels yet. Expected a convolution `down`, which makes them. Run it first."
             )
         return self.reached
 

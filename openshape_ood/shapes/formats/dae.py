@@ -84,12 +84,12 @@ def _check(data: bytes) -> ElementTree.Element:
     """Parse and validate a document: plain XML, no NaN, and limited memory for all instances of nodes."""
     _check_plain(data)
     if zipfile.is_zipfile(io.BytesIO(data)):
-        raise ShapeFileError("it is a zip archive. Expected a COLLADA document. Unpack it and give the .dae inside")
+        raise ShapeFileError("it is a zip archive. Expected a COLLADA document. Unpack it and give the .dae inside.")
     root = ElementTree.fromstring(data)
     for array in root.iter():
         if _tag(array) == "float_array" and re.search(r"(?i)nan|inf|#", array.text or ""):
             raise ShapeFileError(
-                f"float_array {array.get('id')!r} holds NaN or infinite numbers. Expected finite ones. Repair the mesh"
+                f"float_array {array.get('id')!r} holds NaN or infinite numbers. Expected finite ones. Repair the mesh."
             )
     require_memory(_unfolded(root), len(data), "its node instances")
     return root
@@ -99,13 +99,13 @@ def _check_plain(data: bytes) -> None:
     """Check that the markup is readable as ASCII, and that there is no document type, which could define entities."""
     text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] != b"<" or b"\0" in data:
-        raise ShapeFileError("it is not XML in UTF-8. Expected a COLLADA document. Save it as a plain UTF-8 .dae")
+        raise ShapeFileError("it is not XML in UTF-8. Expected a COLLADA document. Save it as a plain UTF-8 .dae.")
     declared = re.match(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", text)
     if declared and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"):
-        raise ShapeFileError(f"its XML encoding is {declared[1][:40]!r}. Expected UTF-8. Save it as UTF-8")
+        raise ShapeFileError(f"its XML encoding is {declared[1][:40]!r}. Expected UTF-8. Save it as UTF-8.")
     if re.search(rb"<!\s*(?:DOCTYPE|ENTITY)", data, re.IGNORECASE):
         raise ShapeFileError(
-            "XML with a DOCTYPE or ENTITY is refused. Expected neither, as COLLADA needs none. Delete the declaration"
+            "XML with a DOCTYPE or ENTITY is refused. Expected neither, as COLLADA needs none. Delete the declaration."
         )
 
 
@@ -125,7 +125,7 @@ def _unfolded(root: ElementTree.Element) -> int:
             sizes[url] = 0 if element is None else size(element)
         memory = sizes[url]
         if memory is None:
-            raise ShapeFileError(f"node {url!r} instances itself. Expected a tree of nodes. Export it again")
+            raise ShapeFileError(f"node {url!r} instances itself. Expected a tree of nodes. Export it again.")
         return memory
 
     def size(element: ElementTree.Element) -> int:

@@ -21,10 +21,10 @@ def read_glb(data: bytes, side: SideFiles) -> Scene:
 def split_glb(data: bytes) -> tuple[bytes, bytes]:
     """JSON text and binary chunk of a GLB. Raises `ShapeFileError` if lengths in its headers exceed the file."""
     if len(data) < 20 or data[:4] != b"glTF":
-        raise ShapeFileError("it has no GLB header. Expected 'glTF' at its start. Check the file and its suffix")
+        raise ShapeFileError("it has no GLB header. Expected 'glTF' at its start. Check the file and its suffix.")
     version, length = struct.unpack_from("<II", data, 4)
     if version != 2:
-        raise ShapeFileError(f"it is glTF {version}. Expected glTF 2. Export it again")
+        raise ShapeFileError(f"it is glTF {version}. Expected glTF 2. Export it again.")
     require_bytes(length, len(data), "the GLB")
     chunks, offset = [], 12
     while offset + 8 <= length:
@@ -33,7 +33,7 @@ def split_glb(data: bytes) -> tuple[bytes, bytes]:
         chunks.append((kind, offset + 8, offset + 8 + size))
         offset += 8 + size
     if not chunks or chunks[0][0] != b"JSON":
-        raise ShapeFileError("the first GLB chunk is not JSON. Expected JSON first. Export it again")
+        raise ShapeFileError("the first GLB chunk is not JSON. Expected JSON first. Export it again.")
     binary = next(((start, end) for kind, start, end in chunks[1:] if kind == b"BIN\0"), (0, 0))
     return data[chunks[0][1] : chunks[0][2]], data[slice(*binary)]
 

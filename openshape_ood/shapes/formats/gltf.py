@@ -39,11 +39,11 @@ def gltf_scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
     """
     tree = json.loads(text)
     if not isinstance(tree, dict):
-        raise ShapeFileError("its glTF JSON is not an object. Expected an object. Export it again")
+        raise ShapeFileError("its glTF JSON is not an object. Expected an object. Export it again.")
     packed = [name for name in tree.get("extensionsRequired", []) if "compression" in name]
     if packed:
         raise ShapeFileError(
-            f"its geometry is compressed with {', '.join(packed)}. Expected plain geometry. Export without compression"
+            f"its geometry is compressed with {', '.join(packed)}. Expected plain geometry. Export without compression."
         )
     buffers = [_held(buffer.get("uri"), binary, side) for buffer in tree.get("buffers", [])]
     held = len(text) + sum({id(buffer): len(buffer) for buffer in buffers}.values())
@@ -89,7 +89,7 @@ def _geometry(
     sizes = [_accessor_bytes(accessor, views, held) for accessor in accessors]
     used = {n for parts in meshes for part in parts for n in _accessors(part)}
     if min(used, default=0) < 0:
-        raise ShapeFileError(f"a mesh uses accessor {min(used)}. Expected 0 to {len(accessors) - 1}. Export it again")
+        raise ShapeFileError(f"a mesh uses accessor {min(used)}. Expected 0 to {len(accessors) - 1}. Export it again.")
     shown = {accessors[n]["bufferView"] for n in used if "bufferView" in accessors[n]}
     require_memory(sum(views[n]["byteLength"] for n in shown) + sum(sizes[n] for n in used), held, "its accessors")
     return {
@@ -183,7 +183,7 @@ class _Textures:
         self._free -= size
         if self._free < 0:
             raise ShapeFileError(
-                "its images are larger together than the file. Expected an ordinary file, no bomb. Export it again"
+                "its images are larger together than the file. Expected an ordinary file, no bomb. Export it again."
             )
         return self._buffers[buffer][start : start + size]
 
@@ -191,7 +191,7 @@ class _Textures:
 def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
     value = item.get(key, default)
     if not isinstance(value, int) or value < 0:
-        raise ShapeFileError(f"glTF {key} is {value!r}. Expected a number from 0 up. Export it again")
+        raise ShapeFileError(f"glTF {key} is {value!r}. Expected a number from 0 up. Export it again.")
     return value
 
 

@@ -45,7 +45,7 @@ def las_parts(
             require_bytes(size, held, points)
         require_memory(size + header.point_count * POINT, held, points)
         if not header.point_count:
-            raise CloudError("it holds no points. Expected at least one. Check the file")
+            raise CloudError("it holds no points. Expected at least one. Check the file.")
         stored = {name.lower(): name for name in header.point_format.dimension_names}
         kept = ["red", "green", "blue"] if "red" in stored else []
         kept += [name for name in others if name in stored]
@@ -55,7 +55,7 @@ def las_parts(
             read += len(chunk)
             yield {name: np.array(chunk[column]) for name, column in names.items()}
     if read != header.point_count:
-        raise CloudError(f"it has {read:,} points. Expected {header.point_count:,}, as in its header. Copy it again")
+        raise CloudError(f"it has {read:,} points. Expected {header.point_count:,}, as in its header. Copy it again.")
 
 
 def color_las(
@@ -89,7 +89,7 @@ def color_las(
 def check_las(data: bytes | mmap.mmap) -> None:
     """Raise `ShapeFileError` if records in the header overlap the points, or LAZ chunks are outside the file."""
     if data[:4] != b"LASF" or len(data) < 227:
-        raise ShapeFileError("it has no LAS header. Expected 'LASF' at its start. Check the file and its suffix")
+        raise ShapeFileError("it has no LAS header. Expected 'LASF' at its start. Check the file and its suffix.")
     header, points, records = struct.unpack_from("<HII", data, 94)
     require_bytes(points, len(data), "the header before its points")
     require_bytes(54 * records, points - header, f"its {records:,} variable length records")
@@ -101,7 +101,7 @@ def check_las(data: bytes | mmap.mmap) -> None:
     if table == -1:  # the file was written to a stream, so that the position of the table is at its end
         table = struct.unpack_from("<q", data, len(data) - 8)[0]
     if table < 0 or table + 8 > len(data):
-        raise ShapeFileError("its chunk table lies outside the file. Expected a complete file. Copy it again")
+        raise ShapeFileError("its chunk table lies outside the file. Expected a complete file. Copy it again.")
     chunks = struct.unpack_from("<I", data, table + 4)[0]
     # each chunk starts with an uncompressed point of 20 bytes or more
     require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")

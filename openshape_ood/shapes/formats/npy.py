@@ -28,15 +28,15 @@ def npy_array(file: IO[bytes], held: int) -> np.ndarray:
         version = np.lib.format.read_magic(file)
     except ValueError as error:
         raise CloudError(
-            "it is not an NPY file; pickles are never loaded. Expected \\x93NUMPY at its start. Save it with np.save"
+            "it is not an NPY file; pickles are never loaded. Expected \\x93NUMPY at its start. Save it with np.save."
         ) from error
     if version not in ((1, 0), (2, 0)):
-        raise CloudError(f"it has NPY version {version}. Expected 1.0 or 2.0. Save it again with np.save")
+        raise CloudError(f"it has NPY version {version}. Expected 1.0 or 2.0. Save it again with np.save.")
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = header(file)
     if dtype.hasobject:
         raise CloudError(
-            "it holds Python objects (a pickle), which are never loaded. Expected numbers. Save a numeric array"
+            "it holds Python objects (a pickle), which are never loaded. Expected numbers. Save a numeric array."
         )
     size = math.prod(shape) * dtype.itemsize
     require_bytes(size, held - file.tell(), f"an array of shape {shape}")

@@ -36,7 +36,7 @@ def read_npz(data: bytes) -> Table:
         return arrays
     if name is None and len(arrays) > 1:
         listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise CloudError(f"its arrays are {listed}. Expected one named 'points', for the cloud. Rename it")
+        raise CloudError(f"its arrays are {listed}. Expected one named 'points', for the cloud. Rename it.")
     cloud = as_table(arrays.pop(name or next(iter(arrays))))
     return {**arrays, **as_columns(cloud)} if arrays else cloud
 
@@ -61,10 +61,10 @@ def loaded_npz(
         yield arrays
     except OSError as error:
         raise FileError(
-            f"cannot read {given}: {error.strerror or error}. Expected a readable file. Check it"
+            f"cannot read {given}: {error.strerror or error}. Expected a readable file. Check it."
         ) from error
     except DAMAGE as error:
-        remedy = "" if isinstance(error, OpenShapeError) else ". Expected such a file. Save it again"
+        remedy = "" if isinstance(error, OpenShapeError) else ". Expected such a file. Save it again."
         raise FileError(f"{given} holds no {what}, or is damaged: {error}{remedy}") from error
 
 
@@ -76,18 +76,18 @@ def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
     # RuntimeError for encrypted members and unknown versions, EOFError for truncated ones
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise CloudError(
-            f"it is a damaged zip archive: {error}. Expected an NPZ file. Save it with np.savez"
+            f"it is a damaged zip archive: {error}. Expected an NPZ file. Save it with np.savez."
         ) from error
 
 
 def _members(archive: zipfile.ZipFile, held: int) -> dict[str, np.ndarray]:
     members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
     if not members:
-        raise CloudError("it is a zip archive without arrays. Expected .npy members. Save it with np.savez")
+        raise CloudError("it is a zip archive without arrays. Expected .npy members. Save it with np.savez.")
     require_memory(sum(member.file_size for member in members), held, "its arrays")
     # only for these compression types does zipfile limit the size of a decompression step
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
-        raise CloudError("its compression is one that NumPy never uses. Expected deflate. Save it with np.savez")
+        raise CloudError("its compression is one that NumPy never uses. Expected deflate. Save it with np.savez.")
     arrays = {}
     for member in members:
         with archive.open(member) as file:

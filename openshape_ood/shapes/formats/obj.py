@@ -25,7 +25,7 @@ def read_obj(data: bytes, side: SideFiles) -> Scene:
     materials = len(set(re.findall(rb"usemtl [^\n]*", data)))
     if materials > MAX_MATERIALS:
         raise CloudError(
-            f"it uses {materials:,} materials. Expected at most {MAX_MATERIALS:,}. Merge materials that are equal"
+            f"it uses {materials:,} materials. Expected at most {MAX_MATERIALS:,}. Merge materials that are equal."
         )
     scene = trimesh_scene(data, "obj", side)
     side.check()

@@ -39,18 +39,18 @@ def check_off(data: bytes) -> None:
     head = re.match(rb"(?:\s*#[^\n]*\n)*\s*(?:ST|C|N)*OFF\s*(?:#[^\n]*\n\s*)*(-?\d+)\s+(-?\d+)", data)
     if head is None:
         raise ShapeFileError(
-            "it has no 'OFF' line with counts. Expected 'OFF' and the counts of vertices and faces. Export it"
+            "it has no 'OFF' line with counts. Expected 'OFF' and the counts of vertices and faces. Export it."
         )
     vertices, faces = int(head[1]), int(head[2])
     if min(vertices, faces) < 0:
         raise ShapeFileError(
-            f"it has negative counts: {vertices} vertices, {faces} faces. Expected 0 or more. Export it"
+            f"it has negative counts: {vertices} vertices, {faces} faces. Expected 0 or more. Export it."
         )
     require_bytes(6 * vertices + 4 * faces, len(data), f"{vertices:,} vertices and {faces:,} faces")
     rows = len(re.findall(rb"(?m)^[ \t]*[-+.\d]", data[head.end() :].partition(b"\n")[2]))
     if rows < vertices + faces:
         raise ShapeFileError(
-            f"it has {rows:,} rows for {vertices:,} vertices and {faces:,} faces. Expected one row each. Copy it again"
+            f"it has {rows:,} rows for {vertices:,} vertices and {faces:,} faces. Expected one row each. Copy it again."
         )
 
 

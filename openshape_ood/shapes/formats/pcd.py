@@ -20,16 +20,16 @@ def read_pcd(data: bytes) -> dict[str, np.ndarray]:
     dtype = _dtype(header)
     count = int(header["POINTS"][0]) if "POINTS" in header else int(header["WIDTH"][0]) * int(header["HEIGHT"][0])
     if count < 1:
-        raise CloudError(f"it declares {count} points. Expected at least one. Check the file")
+        raise CloudError(f"it declares {count} points. Expected at least one. Check the file.")
     require_memory(count * (POINT + dtype.itemsize), len(data), f"{count:,} points")
     decode = {"ascii": _ascii, "binary": _binary, "binary_compressed": _compressed}
     kind = header["DATA"][0].lower()
     if kind not in decode:
-        raise CloudError(f"its DATA is {kind!r}. Expected one of {', '.join(decode)}. Save it again")
+        raise CloudError(f"its DATA is {kind!r}. Expected one of {', '.join(decode)}. Save it again.")
     columns = decode[kind](body, dtype, count)
     measured = np.isfinite(np.column_stack([columns[axis] for axis in "xyz"])).all(axis=1)
     if not measured.any():
-        raise CloudError("none of its points is finite. Expected at least one. Check the file")
+        raise CloudError("none of its points is finite. Expected at least one. Check the file.")
     return {name: values[measured] for name, values in columns.items()}
 
 
@@ -38,7 +38,7 @@ def pcd_layout(head: bytes) -> tuple[np.dtype, int, int]:
     header, body = _header(head)
     if header["DATA"][0].lower() != "binary":
         raise CloudError(
-            f"its DATA is {header['DATA'][0]!r}, which cannot be read in pieces. Expected binary. Save it again"
+            f"its DATA is {header['DATA'][0]!r}, which cannot be read in pieces. Expected binary. Save it again."
         )
     return _dtype(header), int(header["POINTS"][0]), len(head) - len(body)
 
@@ -63,7 +63,7 @@ def _header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
     while "DATA" not in header:
         end = data.find(b"\n", offset)
         if end < 0 or end > 65536:
-            raise CloudError("it has no PCD header. Expected one that ends with a DATA line. Check the file")
+            raise CloudError("it has no PCD header. Expected one that ends with a DATA line. Check the file.")
         key, *values = data[offset:end].decode("ascii", "replace").split() or ["#"]
         header[key.upper()] = values
         offset = end + 1
@@ -85,7 +85,7 @@ def _ascii(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
     require_bytes(2 * count * len(dtype.names or ()), len(body) + 1, f"{count:,} points")
     lines = [line for line in body.decode("ascii").splitlines() if line.strip()]
     if len(lines) != count:
-        raise CloudError(f"it has {len(lines)} lines of points. Expected {count}, as in its header. Copy it again")
+        raise CloudError(f"it has {len(lines)} lines of points. Expected {count}, as in its header. Copy it again.")
     table = np.loadtxt(lines, ndmin=2, dtype=np.float64)
     columns, start = {}, 0
     for name in dtype.names or ():
@@ -104,13 +104,13 @@ def _binary(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
 
 def _compressed(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
     if len(body) < 8:
-        raise CloudError("the compressed data is cut off. Expected a complete file. Copy it again")
+        raise CloudError("the compressed data is cut off. Expected a complete file. Copy it again.")
     packed, size = struct.unpack_from("<II", body)
     require_bytes(packed, len(body) - 8, "the compressed data")
     require_bytes(size, 88 * packed, "the unpacked data")  # LZF packs at most 264 bytes into 3
     if size != count * dtype.itemsize:
         raise CloudError(
-            f"it unpacks to {size:,} bytes. Expected {count * dtype.itemsize:,} for {count:,} points. Save it again"
+            f"it unpacks to {size:,} bytes. Expected {count * dtype.itemsize:,} for {count:,} points. Save it again."
         )
     plain = _lzf(body[8 : 8 + packed], size)
     columns, start = {}, 0
@@ -135,11 +135,11 @@ def _lzf(packed: bytes, size: int) -> bytearray:
             length, at = length + packed[at], at + 1
         start, at = start - packed[at], at + 1
         if start < 0:
-            raise CloudError("the compressed data refers to bytes before its start. Expected valid LZF. Save it again")
+            raise CloudError("the compressed data refers to bytes before its start. Expected valid LZF. Save it again.")
         period = out[start : start + length]  # a copy may overlap the bytes that it appends, so they repeat
         out += (period * (length // len(period) + 1))[:length]
     if len(out) != size:
-        raise CloudError(f"it unpacks to {len(out):,} bytes. Expected {size:,}. Save it again")
+        raise CloudError(f"it unpacks to {len(out):,} bytes. Expected {size:,}. Save it again.")
     return out
 
 

@@ -86,7 +86,8 @@ def ply_layout(head: bytes) -> tuple[np.dtype, int, int]:
     _, order, elements, body = _parts(head)
     if not order or elements[0].name != "vertex" or any(length for _, _, length in elements[0].properties):
         raise CloudError(
-            "it cannot be read in pieces. Expected a binary PLY whose vertices come first, without lists. Save it again"
+            "it cannot be read in pieces. Expected a binary PLY whose vertices come first, without lists. Save it "
+            "again."
         )
     dtype = np.dtype([(name, order + kind) for name, kind, _ in elements[0].properties])
     return dtype, elements[0].count, len(head) - len(body)
@@ -109,7 +110,7 @@ def _parts(data: bytes) -> tuple[str, str, list[Element], memoryview]:
     """Header, byte order, elements and body."""
     end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
     if data[:3] != b"ply" or end is None:
-        raise CloudError("it has no PLY header. Expected one from 'ply' to 'end_header'. Check the file")
+        raise CloudError("it has no PLY header. Expected one from 'ply' to 'end_header'. Check the file.")
     header = data[: end.start()].decode("latin-1")
     # a view without a copy, because a scan may take gigabytes
     return header, *_elements(header), memoryview(data)[end.end() :]
@@ -121,7 +122,7 @@ def _tables(body: memoryview, elements: list[Element], order: str) -> dict[str, 
 
 def _vertex(tables: dict[str, Columns]) -> Columns:
     if not tables.get("vertex"):
-        raise CloudError("it holds no points (no rows of 'vertex'). Expected at least one. Check the file")
+        raise CloudError("it holds no points (no rows of 'vertex'). Expected at least one. Check the file.")
     return tables["vertex"]
 
 
@@ -139,7 +140,7 @@ def _elements(header: str) -> tuple[str, list[Element]]:
             case ["property", kind, name]:
                 elements[-1].properties.append((name.lower(), TYPES[kind], ""))
     if order is None:
-        raise CloudError("its header names no format. Expected a line 'format'. Export it again")
+        raise CloudError("its header names no format. Expected a line 'format'. Export it again.")
     return order, elements
 
 
@@ -170,7 +171,7 @@ def _binary_tables(body: memoryview, elements: list[Element], order: str) -> dic
         if element.count < 0 or not element.properties:
             raise CloudError(
                 f"its header declares {element.count} rows of {element.name!r}, with {len(element.properties)} "
-                "properties. Expected 0 rows or more, with properties. Export it again"
+                "properties. Expected 0 rows or more, with properties. Export it again."
             )
         require_bytes(element.count * smallest, len(body) - at, f"{element.count:,} rows of {element.name!r}")
         tables[element.name], at = _rows(body, at, element, order)
@@ -246,12 +247,12 @@ def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh:
     points = named_cloud(vertex)
     polygons = next((face[name] for name in INDICES if name in face), None)
     if not isinstance(polygons, Lists):
-        raise CloudError(f"its faces have no list {' or '.join(INDICES)}. Expected one. Export it again")
+        raise CloudError(f"its faces have no list {' or '.join(INDICES)}. Expected one. Export it again.")
     corners, owner = _triangles(polygons)
     triangles = polygons.values[corners].astype(np.int64)
     if len(triangles) and (triangles.min() < 0 or triangles.max() >= len(points)):
         raise CloudError(
-            f"its faces refer to vertices beyond its {len(points):,}. Expected indices of these. Repair the mesh"
+            f"its faces refer to vertices beyond its {len(points):,}. Expected indices of these. Repair the mesh."
         )
     uv = None if image is None else _uv(vertex, face, corners, triangles)
     if uv is not None:

@@ -27,21 +27,21 @@ def read_stl(data: bytes, side: SideFiles) -> Trimesh:
     elif data.lstrip()[:5].lower() == b"solid":
         text = data.decode("latin-1").lower()
         if "endsolid" not in text[text.rfind("vertex") :]:
-            raise CloudError("it has no 'endsolid' after its facets. Expected a complete file. Copy it again")
+            raise CloudError("it has no 'endsolid' after its facets. Expected a complete file. Copy it again.")
         rows = " ".join(line.partition("\n")[0] for line in text.split("vertex")[1:])
         corners = np.fromstring(rows, sep=" ").reshape(-1, 3)
     elif len(data) < 84:
         raise CloudError(
-            f"it is neither a binary STL nor a text: {len(data)} bytes. Expected 84 or more, or 'solid'. Export it"
+            f"it is neither a binary STL nor a text: {len(data)} bytes. Expected 84 or more, or 'solid'. Export it."
         )
     else:
         require_bytes(STL_ROW.itemsize * count, len(data) - 84, "its triangles")
         raise CloudError(
             f"it counts {count:,} triangles, but has {len(data) - 84:,} bytes for them. Expected "
-            f"{STL_ROW.itemsize * count:,} bytes. Export it again"
+            f"{STL_ROW.itemsize * count:,} bytes. Export it again."
         )
     if len(corners) % 3:
-        raise CloudError(f"it has {len(corners):,} vertices. Expected three per triangle. Copy the file again")
+        raise CloudError(f"it has {len(corners):,} vertices. Expected three per triangle. Copy the file again.")
     return trimesh.Trimesh(corners, np.arange(len(corners)).reshape(-1, 3), process=False)
 
 

@@ -25,7 +25,7 @@ def read_text(data: bytes) -> Table:
     top = list(itertools.islice(io.StringIO(text), MAX_TOP))
     first = next((n for n, line in enumerate(top) if _is_numbers(line)), None)
     if first is None:
-        raise CloudError(f"it has no numbers in its first {len(top)} lines. Expected columns of numbers. Check it")
+        raise CloudError(f"it has no numbers in its first {len(top)} lines. Expected columns of numbers. Check it.")
     title = next((line for line in reversed(top[:first]) if line.strip()), "")
     names = [word.strip("\"'").lower() for word in _split(title.lstrip("#/ \t"))]
     delimiter = next((mark for mark in ",;" if mark in top[first]), None)
@@ -34,14 +34,14 @@ def read_text(data: bytes) -> Table:
     except ValueError as error:
         reason = str(error).partition("; use")[0].rstrip(".")  # without numpy's hint at an option of its loader
         raise CloudError(
-            f"{reason}. Expected as many numbers, with decimal points, in every line. Correct the line"
+            f"{reason}. Expected as many numbers, with decimal points, in every line. Correct the line."
         ) from error
     if {"x", "y", "z"} <= set(names) and len(names) == table.shape[1]:
         return dict(zip(names, table.T, strict=True))
     if table.shape[1] not in (3, 6):
         raise CloudError(
             f"it has {table.shape[1]} columns without names. Expected 3 (x y z) or 6 (x y z red green blue). Drop the "
-            "others, or name all in a first line such as 'x y z nx ny nz'"
+            "others, or name all in a first line such as 'x y z nx ny nz'."
         )
     return check_cloud(table, "it")
 

@@ -98,7 +98,7 @@ def room(
     check_whole(views, "views")
     if spacing is not None and not 0.005 <= spacing <= 0.5:
         raise InputError(
-            f"spacing is {spacing!r}. Expected meters between points, from 0.005 to 0.5. Give 0.03, for example"
+            f"spacing is {spacing!r}. Expected meters between points, from 0.005 to 0.5. Give 0.03, for example."
         )
     rng = np.random.RandomState([seed, 15])
     pieces, items = furnish(rng, categories, foreign, objects, usual=(7, 15))

@@ -216,7 +216,7 @@ def furnish(
     for name in (*categories, *foreign):
         if name not in words():
             raise UnknownNameError(
-                f"no generated category is called {name!r}. Expected one of `synthetic.categories()`. Correct the name"
+                f"no generated category is called {name!r}. Expected one of `synthetic.categories()`. Correct the name."
             )
     count = int(rng.randint(*usual))
     if objects is not None:
@@ -228,7 +228,7 @@ def furnish(
             size = f"{room.width:.1f} x {room.depth:.1f} x {room.height:.1f} m"
             raise InputError(
                 f"no place for a {category!r} in a room of {size}. Expected free space. Leave it out, or take another "
-                "seed"
+                "seed."
             )
     drawn = [categories[i] for i in rng.randint(len(categories), size=count)]
     for category in sorted(drawn, key=lambda name: ORDER[place_of(name)]):

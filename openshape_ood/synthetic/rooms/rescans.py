@@ -170,7 +170,7 @@ def _planted(room: Furnisher, rng: np.random.RandomState, counts: Mapping[str, i
         done = 0
         while done < count:
             if not free:
-                raise InputError(f"the room has too few objects to be {kind}. Expected {count}. Take another seed")
+                raise InputError(f"the room has too few objects to be {kind}. Expected {count}. Take another seed.")
             item = room.items[free.pop(0)]
             tops, tables = room.tops, room.tables
             _close_tops(room, item)
@@ -234,7 +234,7 @@ def _one_more(room: Furnisher, names: list[str], rng: np.random.RandomState) -> 
     for _ in range(TRIES):
         if room.place(names[rng.randint(len(names))], True):
             return room.items[-1]
-    raise InputError("no place for one more object. Expected a room with free floor. Take another seed")
+    raise InputError("no place for one more object. Expected a room with free floor. Take another seed.")
 
 
 def _in_its_place(room: Furnisher, item: Item, rng: np.random.RandomState) -> Item | None:

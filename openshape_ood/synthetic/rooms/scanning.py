@@ -82,7 +82,7 @@ def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: 
     floor[tuple((grid - low)[kinds == "floor"].T)] = True
     blocked[tuple((grid - low)[(kinds != "floor") & (height > 0.1) & (height < EYE[1] + 0.1)].T)] = True
     if not floor.any():
-        raise InputError("the room has no floor. Expected a piece with the name 'floor'. Add one")
+        raise InputError("the room has no floor. Expected a piece with the name 'floor'. Add one.")
     clearance = np.where(floor, distance_transform_edt(~blocked), 0.0) * STEP
     free = np.argwhere(clearance >= min(CLEAR, clearance.max()))
     chosen = [free[rng.randint(len(free))]]
@@ -139,7 +139,7 @@ def scan_pieces(
     if not len(seen):
         raise InputError(
             f"{name}: no surface is visible from {views} camera positions. Expected a visible surface. Give a larger "
-            "area"
+            "area."
         )
     points = _noisy(samples.cloud[seen], eyes[by[seen]], best[seen].astype(np.float64), rng)
     kept = rng.permutation(len(seen))

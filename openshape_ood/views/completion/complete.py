@@ -109,7 +109,8 @@ def complete(
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
     if completer.network.sizes.relates:
         raise InputError(
-            f"{completer!r} was trained on relations. Expected a network of names. Call locate, or give another network"
+            f"{completer!r} was trained on relations. Expected a network of names. Call locate, or give another "
+            "network."
         )
     phrases: list[tuple[str, ...]] = [(name,) for name in wanted]
     queries: tuple[torch.Tensor | None, ...] = (None,) * len(wanted)
@@ -165,7 +166,7 @@ def locate(
     elif not network.sizes.relates:
         raise InputError(
             f"{completer!r} was not trained on relations. Expected a network of relations. Give {RELATIONAL!r}, or a "
-            "released one with its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
+            "released one with its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)."
         )
     elif network.sizes.head == "text-relation":
         # encoded separately, because a text encoder refuses two equal names
@@ -199,7 +200,7 @@ def _embedded(text: Any, names: tuple[str, ...], completer: Completer) -> tuple[
         given = "is missing" if text is None else f"gives embeddings {vectors.shape}"
         raise InputError(
             f"{completer!r} needs text embeddings, but text {given}. Expected ({len(names)}, {width}). Give text=, an "
-            "encoder with the weights of CLIP's ViT-B/32"
+            "encoder with the weights of CLIP's ViT-B/32."
         )
     return torch.from_numpy(vectors).float().to(completer.device).split(1)
 
@@ -224,7 +225,7 @@ def _field(
     if not len(kept):
         raise CloudError(
             f"none of the {len(points)} pixels or points is in the box of {completer!r}, {grid.low} to {grid.high}. "
-            "Expected a floor at z = 0, and a camera that looks at the scene. In Python, frame= moves the box"
+            "Expected a floor at z = 0, and a camera that looks at the scene. In Python, frame= moves the box."
         )
     rng = np.random.default_rng(check_seed(seed))
     if len(kept) > check_whole(num_points, "num_points"):
@@ -233,7 +234,8 @@ def _field(
     if not needed:
         if color is None:
             raise InputError(
-                f"{completer!r} needs colors, but the points have none. Expected a View, or a scan in color. Add colors"
+                f"{completer!r} needs colors, but the points have none. Expected a View, or a scan in color. Add "
+                "colors."
             )
         columns = [color]
     parts = []
@@ -242,7 +244,7 @@ def _field(
         known = torch.isfinite(numbers).all(dim=1)  # points without known affinity are dropped
         if not known.any():
             warnings.warn(
-                f"no visible point has an affinity to {needed[i]!r}. Expected at least one. Check the affinities",
+                f"no visible point has an affinity to {needed[i]!r}. Expected at least one. Check the affinities.",
                 ViewWarning,
                 stacklevel=3,
             )
@@ -266,11 +268,11 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
     elif not isinstance(source, Lifted):
         raise InputError(
             f"source is {source!r:.60}. Expected a View or a Lifted. Give a view, or the result of lift(views, "
-            "affinities)"
+            "affinities)."
         )
     elif affinities is not None:
         raise InputError(
-            "affinities are given, but source is a lifted scene. Expected them only for a View. Leave affinities= out"
+            "affinities are given, but source is a lifted scene. Expected them only for a View. Leave affinities= out."
         )
     else:
         given = source.scene.points, source.scene.color, source.views
@@ -282,12 +284,13 @@ def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Complet
     if frame is not None:
         given = checked_matrix(frame, "frame", (4, 4))
         if abs(np.linalg.det(given)) < 1e-9:
-            raise InputError(f"frame is {given.tolist()}. Expected a matrix that can be inverted. Correct it")
+            raise InputError(f"frame is {given.tolist()}. Expected a matrix that can be inverted. Correct it.")
         return given
     if completer.network.sizes.legacy:
         return np.eye(4)
     if not views:
         raise InputError(
-            "the points have no view, so the place of the box is unknown. Expected a view or a frame. Give frame="
+            "the points have no view, so the place of the box is unknown. Expected a view or a frame. Give the "
+            "argument frame."
         )
     return camera_frame(views[0].pose)

@@ -78,7 +78,9 @@ class Field:
         """
         given = array(queries, "queries", "bd")
         if given.shape[1] != 3:
-            raise InputError(f"queries have the shape {given.shape}. Expected positions (m, 3) in meters. Reshape them")
+            raise InputError(
+                f"queries have the shape {given.shape}. Expected positions (m, 3) in meters. Reshape them."
+            )
         places = moved(given.astype(np.float64), self.frame)
         rows = self._rows(names)
         table = np.empty((len(rows), len(places)), dtype=np.float32)
@@ -135,14 +137,14 @@ class Field:
             from skimage.measure import marching_cubes
         except ImportError as error:
             raise MissingPackageError(
-                "meshes need scikit-image. Expected the extra [views]. Run pip install 'openshape-ood[views]'"
+                "meshes are not available. Expected the package scikit-image. Run pip install 'openshape-ood[views]'."
             ) from error
         import trimesh
 
         above = self._above(self._rows([name])[0], side)
         above = np.where(self._covered(side), above, np.minimum(above, -1)).reshape(side, side, side)
         if not (above > 0).any():
-            raise InputError(f"{name!r} occupies no cell. Expected a name that occupies space. Leave it out")
+            raise InputError(f"{name!r} occupies no cell. Expected a name that occupies space. Leave it out.")
         # padded, so that the surface is closed at the faces of the box
         closed = np.pad(above, 1, constant_values=above.min())
         vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
@@ -201,7 +203,7 @@ class Field:
             if name not in self.names:
                 raise UnknownNameError(
                     f"{name!r} was not completed. Expected one of {', '.join(self.names)}. Choose one, or "
-                    "complete it too"
+                    "complete it too."
                 )
         return [self.names.index(name) for name in given]
 

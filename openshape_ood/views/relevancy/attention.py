@@ -45,18 +45,18 @@ class Tower:
         if not fits or not pooled or len({*sides}) != 1 or len({*grids}) != 1:
             raise InputError(
                 f"the image encoder is {type(visual).__name__}. Expected a square ViT of open_clip with a class token. "
-                "Give ViT-B-32, ViT-B-16 or ViT-L-14, for example"
+                "Give ViT-B-32, ViT-B-16 or ViT-L-14, for example."
             )
         if model.training:
             raise InputError(
-                "the model is in training mode, where it may drop patches. Expected evaluation mode. Call model.eval()"
+                "the model is in training mode, where it may drop patches. Expected evaluation mode. Call model.eval()."
             )
         n = len(made_of)
         first = n - 1 if first_block is None else first_block
         if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < n:
             raise InputError(
                 f"first_block is {first!r}. Expected one of the {n} blocks, from 0 to {n - 1}, or None. Leave it out "
-                "for the last block"
+                "for the last block."
             )
         return cls(visual, range(first, n), sides[0], grids[0])
 

@@ -49,18 +49,18 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     if not about and checkpoint is None:
         raise InputError(
             f"open_clip has no weights {pretrained!r} of {model!r}. Expected one of {', '.join(tags) or 'none'}. Give "
-            "one, or a file as checkpoint="
+            "one, or a file as the argument checkpoint."
         )
     name, config = f"{model}/{pretrained}", open_clip.get_model_config(model)
     if config["vision_cfg"].get("timm_model_name") or isinstance(config["vision_cfg"].get("layers"), list):
         raise InputError(
-            f"the image encoder of {model!r} is no ViT. Expected a ViT of open_clip. Give ViT-B-32, for example"
+            f"the image encoder of {model!r} is no ViT. Expected a ViT of open_clip. Give ViT-B-32, for example."
         )
     path = _fetched(model, pretrained, about) if checkpoint is None else given_path(checkpoint, "checkpoint")
     # if open_clip does not know `pretrained`, the weights are named after their file
     name = name if about else f"{model}/{path.name}"
     if not path.is_file():
-        raise WeightsError(f"{name}: there is no file {path}. Expected a file of weights. Check the path")
+        raise WeightsError(f"{name}: there is no file {path}. Expected a file of weights. Check the path.")
     state = read_weights(path, Keys(inside="state_dict"), name)
     state = {key.removeprefix("module."): value for key, value in state.items() if key not in NO_TENSORS}
     quick = bool(about.get("quick_gelu", config.get("quick_gelu", False)))
@@ -97,7 +97,8 @@ def _fetched(model: str, pretrained: str, about: dict[str, Any]) -> Path:
     repo, file = os.path.split(about.get("hf_hub", ""))
     if not repo:
         raise InputError(
-            f"the weights {pretrained!r} of {model!r} are not on the Hub. Expected a file. Give it as checkpoint="
+            f"the weights {pretrained!r} of {model!r} are not on the Hub. Expected a file. Give it as the argument "
+            "checkpoint."
         )
     source = Source(repo=repo, file=file or HUB_FILE)
     return fetch(Row(f"{model}/{pretrained}", PACKAGE, "see the Hub", source, kind="relevancy"))

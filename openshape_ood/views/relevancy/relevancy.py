@@ -186,7 +186,7 @@ class RelevancyEncoder:
         if 4 * len(wanted) * shape[0] * shape[1] > MOST_BYTES:
             raise InputError(
                 f"{len(wanted)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB. Expected less. "
-                "Give fewer names at once, or a smaller image"
+                "Give fewer names at once, or a smaller image."
             )
         if background is None:
             behind = wanted if chosen.legacy else list(BACKGROUND)

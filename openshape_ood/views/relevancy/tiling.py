@@ -59,7 +59,7 @@ class Preset:
         if not scales or not all(map(_fits, scales)):
             raise InputError(
                 f"scales are {self.scales!r:.80}. Expected pairs (1, 2) for fractions from 1/{LEAST_SIDE} to 1. "
-                "Give ((1, 1), (1, 2)), for example"
+                "Give ((1, 1), (1, 2)), for example."
             )
         object.__setattr__(self, "scales", scales)
 
@@ -97,7 +97,7 @@ def cut(height: int, width: int, preset: Preset) -> np.ndarray:
         if len(tiles) + len(rows) * len(columns) > MOST_TILES:
             raise InputError(
                 f"an image of {width} x {height} pixels would take more than {MOST_TILES} tiles. Expected fewer. "
-                "Split it"
+                "Split it."
             )
         tiles += [(size, row, column) for column in columns for row in rows]
     return np.array(tiles, dtype=np.int32).reshape(-1, 3)
@@ -120,7 +120,7 @@ def starts(length: int, size: int) -> list[int]:
 def as_picture(rgb: Any) -> np.ndarray:
     """Image as (h, w, 3) uint8: gray becomes rgb, transparency is blended with white. Raises `InputError`."""
     given = np.asarray(to_numpy(rgb))
-    expected = "Expected (h, w, 3|4) or gray (h, w), as numbers in [0, 1] or uint8. Convert it"
+    expected = "Expected (h, w, 3|4) or gray (h, w), as numbers in [0, 1] or uint8. Convert it."
     if given.dtype.kind not in "fu" or (given.dtype.kind == "u" and given.dtype != np.uint8):
         raise InputError(f"the image is of type {given.dtype}. {expected}")
     if given.ndim == 2:
@@ -129,7 +129,7 @@ def as_picture(rgb: Any) -> np.ndarray:
         raise InputError(f"the image has the shape {given.shape}. {expected}")
     if min(given.shape[:2]) < LEAST_SIDE:
         h, w = given.shape[:2]
-        raise InputError(f"the image has {w} x {h} pixels. Expected at least {LEAST_SIDE} a side. Enlarge it")
+        raise InputError(f"the image has {w} x {h} pixels. Expected at least {LEAST_SIDE} a side. Enlarge it.")
     if given.dtype.kind == "f":
         if not (np.isfinite(given).all() and given.min() >= 0 and given.max() <= 1):
             raise InputError(f"the image has values outside [0, 1], or that are not finite. {expected}")
