@@ -271,7 +271,7 @@ def modules_after(statement: str) -> set[str]:
         ("from openshape_ood import list_checkpoints; list_checkpoints()", set()),
         ("from openshape_ood.decisions.metrics import ood_metrics", {"numpy"}),
         ("from openshape_ood import KnownClasses", {"numpy"}),
-        ("import openshape_ood.shapes.batch", {"numpy"}),
+        ("import openshape_ood.shapes.batches", {"numpy"}),
         ("from openshape_ood import score_novelty, TextEncoder, load_shape", {"numpy"}),
     ],
 )

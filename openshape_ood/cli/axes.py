@@ -20,8 +20,6 @@ DOUBTED, LEAST = 20, 5
 
 def with_axis(pipeline: NoveltyPipeline, *sets: Sequence[File]) -> NoveltyPipeline:
     """Pipeline with the axis for --up auto: the axis found in the first set of files that decides it, else y."""
-    if pipeline.up != AUTO:
-        return pipeline
     axis = None
     for files in sets:
         axis = pipeline.find_axis(file.path for file in files) or axis
@@ -77,22 +75,17 @@ def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -
     better: result of `better_axis`; the note suggests this axis.
     """
     stated = [_stated(file.path) for file in files] if up != AUTO else []
-    others = [axis for axis in stated if axis not in ("", None, up)]
+    count, others = stated.count(None), [axis for axis in stated if axis not in ("", None, up)]
     if up == AUTO and better is not None:
         print_note(
             str(better) if better.axis else f"note: {better}; y is used. Give --up AXIS if you know it.", "yellow"
         )
-    elif up == "file":
-        _note_silent(stated.count(None), better)
-    elif others:
+    elif up == "file" and count and better is not None and better.axis not in ("y", None):
+        print_note(f"warning: read with y up, but {better}. Give --up {better.axis}.", "yellow")
+    elif up == "file" and count:
+        phrase = "1 file does not state its" if count == 1 else f"{count} files do not state their"
+        print_note(f"note: {phrase} up axis; y is used. Give --up z if z is up.", "yellow")
+    elif up != "file" and others:
         axes = " or ".join(sorted({axis for axis in others if axis}))
         phrase = "file states" if len(others) == 1 else "files state"
         print_note(f"note: {len(others)} {phrase} {axes} as up axis, but --up is {up}; try --up file", "yellow")
-
-
-def _note_silent(count: int, better: UpAxis | None) -> None:
-    if count and better is not None and better.axis not in ("y", None):
-        print_note(f"warning: read with y up, but {better}. Give --up {better.axis}.", "yellow")
-    elif count:
-        phrase = "1 file does not state its" if count == 1 else f"{count} files do not state their"
-        print_note(f"note: {phrase} up axis; y is used. Give --up z if z is up.", "yellow")

@@ -27,7 +27,6 @@ CHANGE = "Change"
 COLUMNS = ("change", "kind", "name", "now", "p_value", "novelty", "verdict", "distance", "size", "from", "to", "reason")
 
 
-@options.examples(EXAMPLES)
 def changes(
     before: Annotated[
         Path | None, argument("The earlier scan: .ply .pcd .las .laz .npz. Default: a generated room.", "[BEFORE]")
@@ -111,6 +110,9 @@ def changes(
         written.append(_page(result, page.expanduser()))
     write({**result.as_json(), "written": written}, json, lambda: _print(result, written))
     finish(inputs.failures)
+
+
+app = options.single(changes, EXAMPLES)
 
 
 def _generated(names: list[str], seed: int) -> tuple[Scene, Scene]:

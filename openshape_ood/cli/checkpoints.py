@@ -40,7 +40,7 @@ PLACES = {
     "stripped": ("in the cache, stripped", "missing"),
 }
 
-app = group("List the available encoders; show, fetch, add and verify files of weights.", EXAMPLES)
+app = group("checkpoints", "List the available encoders; show, fetch, add and verify files of weights.", EXAMPLES)
 
 Name = Annotated[str, argument("Name in the registry, such as vitb32, or an ensemble.", "NAME", checkpoint_names)]
 SomeNames = Annotated[list[str], argument("Names of checkpoints.", "NAME...", checkpoint_names)]

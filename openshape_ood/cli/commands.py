@@ -10,25 +10,14 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from openshape_ood import __version__
-from openshape_ood.cli import checkpoints, comparator, known, options, surface
-from openshape_ood.cli.changes import changes
 from openshape_ood.cli.console import print_error, print_json, print_note, warnings_as_notes
-from openshape_ood.cli.demo import demo
-from openshape_ood.cli.discover import discover
-from openshape_ood.cli.doctor import doctor
-from openshape_ood.cli.embed import embed
-from openshape_ood.cli.localize import localize
-from openshape_ood.cli.relevancy import relevancy
-from openshape_ood.cli.scene import scene
-from openshape_ood.cli.score import score
-from openshape_ood.cli.segment import segment
-from openshape_ood.cli.serve import serve
-from openshape_ood.cli.show import show
-from openshape_ood.cli.view import view
-from openshape_ood.cli.watch import watch
 from openshape_ood.errors import CheckpointError, OpenShapeError
 from openshape_ood.registry.extensions import use_module
 
+COMMANDS = (
+    *("score", "embed", "localize", "scene", "changes", "segment", "relevancy", "view", "watch", "show", "discover"),
+    *("doctor", "demo", "serve", "surface", "known", "comparator", "checkpoints"),
+)
 NOTHING_DONE = 2
 IMPORT = "--import"
 PIPE_CLOSED = 141  # exit code if the reader of a pipe has closed it, as in shells: 128 + SIGPIPE
@@ -57,30 +46,8 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for command in (
-    score,
-    embed,
-    localize,
-    scene,
-    changes,
-    segment,
-    relevancy,
-    view,
-    watch,
-    show,
-    discover,
-    doctor,
-    demo,
-    serve,
-):
-    options.add(app, command)
-for name, group in {
-    "surface": surface.app,
-    "known": known.app,
-    "comparator": comparator.app,
-    "checkpoints": checkpoints.app,
-}.items():
-    app.command(group, name=name)
+for name in COMMANDS:
+    app.command(f"{__package__}.{name}:app", name=name)  # imported if it runs
 
 
 def run(words: Sequence[str]) -> int:
@@ -92,6 +59,9 @@ def run(words: Sequence[str]) -> int:
     if "--version" in before:
         print_json({"openshape_ood": __version__}) if json else print(f"openshape-ood {__version__}")
         return 0
+    if not rest or rest[0] not in COMMANDS:  # the list of commands has a line from each
+        for name in COMMANDS:
+            app[name]
     if "--install-completion" in before:
         print(f"written: {app.install_completion()}")
         return 0

@@ -31,6 +31,7 @@ EXAMPLES = """
 """
 
 app = options.group(
+    "comparator",
     "Learned comparators. A comparator is trained once, on pairs of shapes of base classes. For other classes, it then "
     "decides whether two shapes belong to the same class.",
     EXAMPLES,

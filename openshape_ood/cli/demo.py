@@ -29,7 +29,6 @@ HELP = """
 """
 
 
-@options.examples(HELP)
 def demo(
     *,
     folder: Annotated[Path, option(None, "Output folder of demo.png and demo.ply.", "FOLDER", "--folder")] = Path("."),
@@ -64,6 +63,9 @@ def demo(
         print_line("next, try your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
 
     write({**record, "shapes": rows, "written": written}, json, show)
+
+
+app = options.single(demo, HELP)
 
 
 def _shapes(seed: int) -> dict[str, np.ndarray]:

@@ -44,7 +44,6 @@ Group numbers are reproducible: the same shapes and options give the same groups
 """
 
 
-@options.examples(EXAMPLES)
 def discover(
     files: options.Files,
     /,
@@ -142,6 +141,9 @@ def discover(
     read = [file for scored in several if not scored.stored for file in scored.files]
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, groups.novel.tolist()))
     finish(inputs.failures)
+
+
+app = options.single(discover, EXAMPLES)
 
 
 def _calibrated(pipeline: NoveltyPipeline, chosen: KnownOptions, failures: list[Failure]) -> NoveltyPipeline:

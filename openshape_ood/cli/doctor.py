@@ -88,7 +88,6 @@ class DoctorOptions(KnownOptions):
     batch_size: Annotated[int, NOT_HERE] = 32
 
 
-@options.examples(EXAMPLES)
 def doctor(
     files: Annotated[
         list[str] | None,
@@ -118,6 +117,9 @@ def doctor(
         write(report, json, lambda: _print(report))
     if report["problems"]:
         raise SystemExit(1)
+
+
+app = options.single(doctor, EXAMPLES)
 
 
 def examine(network: bool) -> dict[str, Any]:

@@ -31,7 +31,6 @@ SHARDS = "Many shapes (--out DIR)"
 SHOWN = 20  # printed failures of a run into a folder; the table of errors in the folder has all failures
 
 
-@options.examples(EXAMPLES)
 def embed(
     files: Annotated[
         list[str],
@@ -170,3 +169,6 @@ def embed(
         raise SystemExit(2)
     if failures or done.skipped:
         raise SystemExit(1)
+
+
+app = options.single(embed, EXAMPLES)

@@ -29,7 +29,9 @@ EXAMPLES = """
 tiny works offline.
 """
 
-app = options.group("Save, join and show files of known classes. Other commands read them with --known-file.", EXAMPLES)
+app = options.group(
+    "known", "Save, join and show files of known classes. Other commands read them with --known-file.", EXAMPLES
+)
 
 Out = Annotated[Path, option(RESULT, "Output: a .safetensors file.", "FILE", "--out", "-o")]
 Saved = Annotated[list[Path], argument("Files from known save or KnownClasses.save (.safetensors).", "FILE...")]

@@ -114,6 +114,7 @@ class KnownOptions(Decision):
         from openshape_ood.encoders.loading import Encoders
         from openshape_ood.novelty import NoveltyPipeline
         from openshape_ood.scoring import default_method, find_method
+        from openshape_ood.shapes.batches import AUTO
 
         wanted, given = self.wanted, self.given
         method = None if self.method is None else find_method(self.method, wanted.kind)
@@ -128,7 +129,8 @@ class KnownOptions(Decision):
         if not inputs.files:  # with files, loading the encoder has already compared the encoders
             for identity in stored:
                 known.check_fits(identity)
-        pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, inputs.files)
+        if pipeline.up == AUTO:
+            pipeline = with_axis(pipeline, find_files(self.calibrate or ()).files, inputs.files)
         return self.decided(pipeline, given, inputs.failures, wanted.generated) if decide else pipeline
 
     def readings(self, points: int) -> "tuple[Reading, Reading]":

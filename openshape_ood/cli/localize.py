@@ -54,7 +54,6 @@ class LocalizeOptions(KnownOptions):
         return replace(super().wanted, generated=self.generated)
 
 
-@options.examples(EXAMPLES)
 def localize(
     files: Annotated[
         list[str],
@@ -163,6 +162,9 @@ def localize(
     warn_of_axes(done.files, pipeline.up, axis)
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(done.rows, pipeline.up))
     finish(inputs.failures, bool(done.rows))
+
+
+app = options.single(localize, EXAMPLES)
 
 
 def _as_stored(inputs: Inputs, up: str) -> str:

@@ -50,32 +50,27 @@ def argument(help: str, metavar: str, completer: Callable[[], list[str]] | None 
 NOT_HERE = Parameter(parse=False, show=False)  # hides an option of a group from a command
 
 
-def group(help: str, examples: str = "") -> App:
+def single(function: Callable[..., None], examples: str) -> App:
+    """A function as a command. Its docstring and the examples become the help."""
+    app = group(function.__name__, function.__doc__ or "", examples)
+    app.version_flags = ()
+    app.default(function)
+    return app
+
+
+def group(name: str, help: str, examples: str) -> App:
     """Group of subcommands."""
-    return App(help=_flowing(help), help_epilogue=_shown(examples))
-
-
-def examples(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorator that stores examples of a command; `add` shows them below its options in the help."""
-
-    def keep(function: Callable[..., None]) -> Callable[..., None]:
-        function.__dict__["examples"] = text
-        return function
-
-    return keep
-
-
-def add(app: App, function: Callable[..., None], name: str | None = None) -> None:
-    """Make a function a command. Its docstring and its examples become the help."""
-    epilogue = _shown(function.__dict__.get("examples", ""))
-    app.command(function, name=name, help=_flowing(function.__doc__ or ""), help_epilogue=epilogue)
+    app = App(name=name, help=_flowing(help), help_epilogue=f"Examples:\n{examples.strip(chr(10))}\n")
+    for flag in (*app.help_flags, *app.version_flags):
+        app[flag].show = False
+    return app
 
 
 def command(app: App, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorator that makes a function a command of a group."""
 
     def made(function: Callable[..., None]) -> Callable[..., None]:
-        add(app, function, name)
+        app.command(function, name=name, help=_flowing(function.__doc__ or ""), help_epilogue="")
         return function
 
     return made
@@ -84,10 +79,6 @@ def command(app: App, name: str) -> Callable[[Callable[..., None]], Callable[...
 def _flowing(text: str) -> str:
     """Join each paragraph into one line; the terminal wraps it."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(text).split("\n\n"))
-
-
-def _shown(examples: str) -> str:
-    return f"Examples:\n{examples.strip(chr(10))}\n" if examples else ""
 
 
 def split_names(names: Sequence[str] | None) -> list[str]:

@@ -70,7 +70,6 @@ class ClipOptions:
         return RelevancyEncoder.from_pretrained(self.model, self.pretrained, **settings)
 
 
-@options.examples(EXAMPLES)
 def relevancy(
     image: Annotated[
         Path | None,
@@ -161,6 +160,9 @@ def relevancy(
         print_written(written)
 
     write({**record, "written": written}, json, show)
+
+
+app = options.single(relevancy, EXAMPLES)
 
 
 def _generated(seed: int) -> np.ndarray:

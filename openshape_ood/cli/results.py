@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from openshape_ood.cli.console import print_note, progress, shown
 from openshape_ood.cli.inputs import File, Inputs
 from openshape_ood.embedding_store import read_embeddings, read_header
@@ -70,11 +68,6 @@ def records(scored: Scored) -> list[dict[str, Any]]:
         del row["shape"]  # the same as row["file"]
         row["up"] = row.pop("up")
     return rows
-
-
-def summary(result: NoveltyResult) -> NoveltyResult:
-    """Copy of a result for drift tests, without similarities and embeddings."""
-    return replace(result, similarity=np.empty((len(result), 0)), embeddings=None)
 
 
 def _note_late(pipeline: NoveltyPipeline, store: str, made: Provenance, ups: set[str]) -> None:

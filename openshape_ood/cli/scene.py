@@ -62,7 +62,6 @@ class ScanOptions(KnownOptions):
         return reading, reading
 
 
-@options.examples(EXAMPLES)
 def scene(
     file: Annotated[
         Path | None,
@@ -140,6 +139,9 @@ def scene(
     write(record, json, show)
     _warn_of_axes(file, chosen, pipeline)
     finish(inputs.failures)
+
+
+app = options.single(scene, EXAMPLES)
 
 
 def loaded_scan(file: Path, up: str, unit: str) -> Scene:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import finish, print_line, print_table, shown, write
+from openshape_ood.cli.console import finish, print_json, print_line, print_table, shown
 from openshape_ood.cli.drift import DRIFT, DriftOptions
 from openshape_ood.cli.known_options import KnownOptions
 from openshape_ood.cli.options import DECISION, RESULT, option
@@ -15,6 +15,9 @@ from openshape_ood.cli.outputs import check_out, save_table
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.inputs import Inputs
+    from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.encoders.protocols import Provenance
     from openshape_ood.novelty import NoveltyPipeline, NoveltyResult
 
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
@@ -30,7 +33,6 @@ Put files before --known, or after --, because every word after --known is a cla
 """
 
 
-@options.examples(EXAMPLES)
 def score(
     files: options.Files,
     /,
@@ -67,7 +69,7 @@ def score(
     from openshape_ood.cli.axes import assumed_axis, better_axis, warn_of_axes
     from openshape_ood.cli.drift import recalibrated
     from openshape_ood.cli.inputs import find_shapes, named_ignored
-    from openshape_ood.cli.results import as_json, provenance_of, records, score_all, summary
+    from openshape_ood.cli.results import provenance_of, records, score_all
     from openshape_ood.novelty import NoveltyResult
 
     drift.check()
@@ -86,7 +88,7 @@ def score(
     for scored in score_all(pipeline, inputs, inputs.failures, "scoring"):
         read += [] if scored.stored else scored.files
         rows += records(scored)
-        results.append(summary(scored.result))
+        results.append(replace(scored.result, similarity=scored.result.similarity[:, :0].copy(), embeddings=None))
     result = None
     if results:  # the drift test checks the threshold before its recalibration with --labels
         result = replace(NoveltyResult.joined(results), threshold=before.threshold)
@@ -97,47 +99,64 @@ def score(
         pipeline.threshold.save(save_threshold)
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
-    record = {
-        **as_json(pipeline, provenance_of(pipeline, inputs)),
-        "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
-        "drift": result and result.drift.as_json(),
-        "shapes": rows,
-        **inputs.as_json("scored", len(rows)),
-    }
+    provenance = provenance_of(pipeline, inputs)
+    record = _record(pipeline, provenance, rows, result, inputs) if json or out is not None else None
     if out is not None and (rows or inputs.failures):
         lines = [{**row, "status": "scored"} for row in rows]
         lines += [{"file": one.source, "status": "failed", "error": one.error} for one in inputs.failures]
         save_table(out, record, COLUMNS, lines)
-    write(record, json, lambda: _print(record, pipeline, result, drift, out))
+    if json:
+        print_json(record)
+    elif rows:
+        _print(rows, provenance, pipeline.threshold, result, drift, inputs)
+        if out is not None:
+            print_line(f"table in {shown(out)}")
     named_ignored(inputs.ignored)
     warn_of_axes(read, chosen.up, better_axis(pipeline, read, [row["verdict"] == "novel" for row in rows]))
     thresholds.warn_of_axis(pipeline.threshold, assumed_axis(rows, chosen.up))
     finish(inputs.failures, bool(rows))
 
 
-def _print(
-    record: dict[str, Any],
+app = options.single(score, EXAMPLES)
+
+
+def _record(
     pipeline: NoveltyPipeline,
+    provenance: Provenance,
+    rows: list[dict[str, Any]],
+    result: NoveltyResult | None,
+    inputs: Inputs,
+) -> dict[str, Any]:
+    from openshape_ood.cli.results import as_json
+
+    return {
+        **as_json(pipeline, provenance),
+        "up_axis": pipeline.up_axis and pipeline.up_axis.as_json(),
+        "drift": result and result.drift.as_json(),
+        "shapes": rows,
+        **inputs.as_json("scored", len(rows)),
+    }
+
+
+def _print(
+    rows: list[dict[str, Any]],
+    provenance: Provenance,
+    threshold: Threshold | None,
     result: NoveltyResult | None,
     drift: DriftOptions,
-    out: Path | None,
+    inputs: Inputs,
 ) -> None:
     from openshape_ood.cli.drift import print_drift
     from openshape_ood.cli.thresholds import words
     from openshape_ood.novelty.result import verdict_counts
 
-    rows, provenance = record["shapes"], record["provenance"]
-    if not rows:
-        return
     columns = ("file", "nearest", "similarity", "novelty", "p_value", "verdict")
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
-    note = " (stated by each file, else y)" if provenance["up"] == "file" else ""
-    counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
-    if pipeline.threshold is not None:
+    if threshold is not None:
         print_line(verdict_counts([row["verdict"] for row in rows]))
-    print_line(words(pipeline.threshold))
+    print_line(words(threshold))
     if result is not None:
         print_drift(result, drift.label)
-    print_line(f"{provenance['identity']['checkpoint']}, {provenance['method']}, up {provenance['up']}{note}: {counts}")
-    if out is not None:
-        print_line(f"table in {shown(out)}")
+    note = " (stated by each file, else y)" if provenance.up == "file" else ""
+    counts = f"{len(rows)} scored, {len(inputs.failures)} failed, {len(inputs.ignored)} ignored"
+    print_line(f"{provenance.identity.checkpoint}, {provenance.method}, up {provenance.up}{note}: {counts}")

@@ -26,7 +26,6 @@ SETTING = "Points"
 COLUMNS = ("class", "points", "share", "similarity", "novelty", "novel")
 
 
-@options.examples(EXAMPLES)
 def segment(
     file: Annotated[
         Path | None,
@@ -147,6 +146,9 @@ def segment(
         print_written(written)
 
     write(record, json, show)
+
+
+app = options.single(segment, EXAMPLES)
 
 
 def novel_regions(novelty_map: NoveltyMap) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ EXAMPLES = """
 """
 
 
-@options.examples(EXAMPLES)
 def serve(
     *,
     host: Annotated[
@@ -57,3 +56,6 @@ def serve(
         print_json({"host": host, "port": port, "model": model, "known": list(names)})
     with contextlib.redirect_stdout(sys.stderr if json else sys.stdout):
         app.serve(host, port, model, known=given, max_file_mb=max_file_mb, open_browser=open_browser)
+
+
+app = options.single(serve, EXAMPLES)

@@ -23,7 +23,6 @@ EXAMPLES = """
 NONE = "none"
 
 
-@options.examples(EXAMPLES)
 def show(
     file: Annotated[Path, argument("A .ply file: a saved map, scan or scene.", "FILE")],
     /,
@@ -56,6 +55,9 @@ def show(
     how: dict[str, Any] = {"up": rgb if up == "file" else up, "title": file.name}
     draw = plots.turnable if drawn_by(out) == "plotly" else plots.cloud
     print_written([plots.save(draw(table, colored, values, **how), out)])
+
+
+app = options.single(show, EXAMPLES)
 
 
 def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:

@@ -55,6 +55,7 @@ The third line needs no file: it learns and scores generated roads.
 """
 
 app = options.group(
+    "surface",
     """Learn from good (undamaged) surfaces, then find damaged ones. Surfaces are images, pairs of height and intensity
     images, or point clouds.""",
     EXAMPLES,

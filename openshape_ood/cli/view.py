@@ -29,7 +29,6 @@ COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
 VIEW, COMPLETION = "View", "Completion"
 
 
-@options.examples(EXAMPLES)
 def view(
     file: Annotated[
         Path | None,
@@ -158,6 +157,9 @@ def view(
         print_written(written)
 
     write({**result.as_json(), "written": written}, json, show)
+
+
+app = options.single(view, EXAMPLES)
 
 
 def _question(words: str) -> tuple[str, str, str]:

@@ -30,7 +30,6 @@ MARKS = {"new": "bold red", "known": "green", "unsure": "yellow"}
 SAVED = 200  # number of views between two snapshots of the map
 
 
-@options.examples(EXAMPLES)
 def watch(
     source: Annotated[Path, argument("A folder with views and scans, or an MCAP bag of ROS 2.", "FOLDER|FILE.mcap")],
     /,
@@ -112,6 +111,9 @@ def watch(
             print_line(f"{shown(map)}: {counted}")
             _print_questions(scene_map)
     finish(failures)
+
+
+app = options.single(watch, EXAMPLES)
 
 
 def _map(

@@ -13,7 +13,7 @@ import numpy as np
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import WeightsError
 from openshape_ood.shapes import CloudSpec
-from openshape_ood.shapes.batch import prepared_batches
+from openshape_ood.shapes.batches import prepared_batches
 from openshape_ood.shapes.points import in_order, mean_sample, same_size, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 

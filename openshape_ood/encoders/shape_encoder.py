@@ -25,7 +25,7 @@ from openshape_ood.registry.names import find_checkpoint, is_registered
 from openshape_ood.registry.rows import Row
 from openshape_ood.registry.sharing import Shared, is_shared, shared_path
 from openshape_ood.registry.weights import load_network
-from openshape_ood.shapes.batch import prepared_batches
+from openshape_ood.shapes.batches import prepared_batches
 from openshape_ood.shapes.points import in_order, same_size
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 

@@ -212,7 +212,7 @@ class NoveltyPipeline:
             classes = classes.with_temperature(encoders.shape.temperature)
         check_known(chosen, classes)
         rates = None if unsure is None else check_rates(unsure, novel)
-        expected = check_share(expected_novel)
+        expected = None if expected_novel is None else check_share(expected_novel)
         pipeline = cls(classes, chosen, encoders, up=up, errors=errors, expected_novel=expected, **how)
         result = grouped = None
         if calibrating is not None:
@@ -637,16 +637,10 @@ def _requested_kind(known: Any) -> Kind:
     return "names"
 
 
-def _example_axis(up: str | Sequence[str], known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
-    if isinstance(known_up, Mapping):
-        return known_up
-    if known_up is not None:
-        return known_up if known_up == "file" else check_up(known_up, "known_up")
-    if isinstance(up, str) and up == AUTO:
-        return "file"
-    if not isinstance(up, str):
-        raise InputError("up is one axis per shape. The example shapes need an axis too. Give it with known_up.")
-    return up
+def _example_axis(up: str, known_up: str | Mapping[str, Sequence[str]] | None) -> Any:
+    if known_up is None:
+        return "file" if up == AUTO else up
+    return known_up if isinstance(known_up, Mapping) or known_up == "file" else check_up(known_up, "known_up")
 
 
 def known_classes(

@@ -35,7 +35,8 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     if row.unconfirmed:
         what = f"checkpoint {row.name!r} is not confirmed: {row.unconfirmed}"
         warnings.warn(f"{what}. Expected a verified row. Check it before you rely on it.", stacklevel=3)
-    weights = weight_cache.read(row) if checkpoint is None else None
+    stripped = checkpoint is None and weight_cache.stripped_path(row) is not None
+    weights = weight_cache.read(row) if stripped else None
     if weights is None:
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
         if not path.is_file():
@@ -44,7 +45,7 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     with torch.device("meta"):  # shapes only, because random initialization would take longer than loading
         network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # float32 for any default dtype
     load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped, lambda: _fitting(row, weights))
-    if checkpoint is None:
+    if stripped:
         weight_cache.keep(row, weights)
     digest = known_sha256(row) if checkpoint is None else ""
     return network, digest or sha256(weights.path), weights.temperature

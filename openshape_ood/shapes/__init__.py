@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from openshape_ood.shapes.spec import CloudSpec
 
 if TYPE_CHECKING:
-    from openshape_ood.shapes.batch import Read as Read
-    from openshape_ood.shapes.batch import read_shapes as read_shapes
+    from openshape_ood.shapes.batches import Read as Read
+    from openshape_ood.shapes.batches import read_shapes as read_shapes
     from openshape_ood.shapes.reading import load_shape as load_shape
 
-_HOMES = {"Read": "batch", "load_shape": "reading", "read_shapes": "batch"}
+_HOMES = {"Read": "batches", "load_shape": "reading", "read_shapes": "batches"}
 
 __all__ = ["CloudSpec", *_HOMES]
 

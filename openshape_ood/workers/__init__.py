@@ -145,11 +145,6 @@ class _Pool:
             alive = len(self._workers) == len(self._threads) and not any(one.ended for one in self._workers)
             return alive and not self._unfinished and not self._closed
 
-    def used_again(self, limits: Callable[[Any], Limits]) -> _Pool:
-        """Return this pool, reset for another call with indices from 0."""
-        self._limits, self._turn = limits, 0
-        return self
-
     def close(self) -> None:
         """End all processes at once."""
         atexit.unregister(self.close)
@@ -233,7 +228,8 @@ class _Idle:
             (_, pool, timer), self._held = self._held, None
         timer.cancel()
         if pool.is_idle:
-            return pool.used_again(limits)
+            pool._limits, pool._turn = limits, 0  # for another call, with indices from 0
+            return pool
         pool.close()
         return None
 

@@ -14,7 +14,7 @@ from openshape_ood import Embeddings, KnownClasses, NoveltyPipeline, ShapeEncode
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.novelty import generated
 from openshape_ood.scoring import METHODS, Method
-from openshape_ood.shapes import batch as reading
+from openshape_ood.shapes import batches as reading
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.synthetic import sample
 

@@ -18,7 +18,7 @@ from made_up_parser import write_parser
 import openshape_ood
 from openshape_ood import workers as processes
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.shapes import CloudSpec, Read, batch, load_shape, read_shapes
+from openshape_ood.shapes import CloudSpec, Read, batches, load_shape, read_shapes
 from openshape_ood.shapes.points import prepare
 from openshape_ood.workers import Done, Limits
 
@@ -120,7 +120,7 @@ def test_a_worker_that_is_killed_costs_the_file_it_read(misbehavior: Path) -> No
 
 
 def test_a_file_that_takes_too_long_is_given_up(misbehavior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "reading_limits", lambda: lambda path: Limits(wall=1))
+    monkeypatch.setattr(batches, "reading_limits", lambda: lambda path: Limits(wall=1))
     good = clouds(misbehavior / "good", 6)
     started = time.monotonic()
     paths = [misbehavior / "hang.las", *good[:3], misbehavior / "hang.las", *good[3:]]
@@ -230,7 +230,7 @@ def test_without_look_ahead_nothing_starts(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from openshape_ood.shapes.batch import read_shapes
+from openshape_ood.shapes.batches import read_shapes
 reads = read_shapes(sys.argv[1:], points=9, seed=0, workers=2)
 first = next(reads)
 print(first.cloud.shape, first.error, *(name for name in ("torch", "multiprocessing.spawn") if name in sys.modules))
@@ -372,13 +372,13 @@ def test_workers_that_cannot_be_started_are_said(tmp_path: Path, monkeypatch: py
 def test_what_comes_back_is_checked(answer: object, arrays: list[tuple[int, ...]]) -> None:
     done = Done(0, ["a.ply"], answer, tuple(map(np.zeros, arrays)))
     assert (
-        batch._outcome(done).error
+        batches._outcome(done).error
         == "a.ply: its reading process returned no cloud. Expected (n, 3) or (n, 6). Read the file with load_shape."
     )
 
 
 def test_workers_load_little() -> None:
     """A worker is there in a moment: no torch, and trimesh only when there is a mesh."""
-    code = "import openshape_ood.shapes.batch, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
+    code = "import openshape_ood.shapes.batches, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE)
     assert done.stdout.strip() == ""

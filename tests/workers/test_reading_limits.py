@@ -14,22 +14,22 @@ from made_up_parser import write_las, write_parser
 from openshape_ood import ShapeEncoder
 from openshape_ood.embedding_store.jobs import Item, Settings, embed
 from openshape_ood.errors import InputError, ShapeFileError
-from openshape_ood.shapes import batch, read_shapes
+from openshape_ood.shapes import batches, read_shapes
 from openshape_ood.synthetic import sample
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere wall-clock time is bounded alone")
-SLOW = f"took more than 1 s of processor time and was stopped; if the file is valid, set {batch.SECONDS}=10 to allow"
-LARGE = f"needs more than 500 MiB of memory; if the file is valid, set {batch.MEGABYTES}=2000 to allow more"
+SLOW = f"took more than 1 s of processor time and was stopped; if the file is valid, set {batches.SECONDS}=10 to allow"
+LARGE = f"needs more than 500 MiB of memory; if the file is valid, set {batches.MEGABYTES}=2000 to allow more"
 
 
 @pytest.fixture
 def shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of three sound files, one whose parser never ends, and one whose parser takes 8 GiB."""
     monkeypatch.syspath_prepend(write_parser(tmp_path))
-    monkeypatch.setenv(batch.SECONDS, "1")
-    monkeypatch.setenv(batch.MEGABYTES, "500")
-    monkeypatch.setattr(batch, "SECONDS_A_MB", 0)
-    monkeypatch.setattr(batch, "BYTES_A_BYTE", 0)
+    monkeypatch.setenv(batches.SECONDS, "1")
+    monkeypatch.setenv(batches.MEGABYTES, "500")
+    monkeypatch.setattr(batches, "SECONDS_A_MB", 0)
+    monkeypatch.setattr(batches, "BYTES_A_BYTE", 0)
     folder = tmp_path / "in"
     folder.mkdir()
     for i, name in enumerate(("a.npy", "h.npy", "z.npy")):
@@ -69,13 +69,13 @@ def test_an_encoder_names_the_file_and_the_bound(shapes: Path, tiny: ShapeEncode
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "ten"])
 def test_bounds_that_are_none_are_refused_at_once(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv(batch.MEGABYTES, value)
-    with pytest.raises(InputError, match=f"{batch.MEGABYTES} is '{value}'"):
+    monkeypatch.setenv(batches.MEGABYTES, value)
+    with pytest.raises(InputError, match=f"{batches.MEGABYTES} is '{value}'"):
         read_shapes([], points=9, seed=0)
 
 
 def test_large_files_may_take_more(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(2**21))
-    small, large = (batch.reading_limits()(str(tmp_path / name)) for name in ("none", "large"))
+    small, large = (batches.reading_limits()(str(tmp_path / name)) for name in ("none", "large"))
     assert (small.cpu, small.wall, small.memory) == (10, 300, 2**30)
     assert (large.cpu, large.wall, large.memory) == (12, 360, 2**30 + 2**26)

@@ -16,7 +16,7 @@ import numpy as np
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step
 from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
 from openshape_ood.errors import CloudError, MixedEncodersError, ShapeFileError, WeightsError
-from openshape_ood.shapes.batch import Read, read_shapes
+from openshape_ood.shapes.batches import Read, read_shapes
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
