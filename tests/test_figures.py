@@ -704,6 +704,39 @@ def small_folds(collection: str, network: str) -> list[str]:
     return counts + [f"{percent(one['mean'], 1)} [{percent(one['low'])}, {percent(one['high'])}]" for one in cells]
 
 
+def left_out_of_small(collection: str) -> list[str]:
+    name = f"small-{collection.removesuffix(' models')}"
+    found = [result(name), result(f"{name}-tiny")]
+    cells = [[run["zero_shot"][view]["mean"] for run in found] for view in ("whole", "one-sided")]
+    for way in ("names", "examples, embedding"):
+        cells.append([only(run["half_known"], view="one-sided", way=way)["auroc"]["mean"] for run in found])
+    counts = [str(found[0][key]) for key in ("objects", "classes")]
+    return [*counts, *("; ".join(percent(value, 1) for value in pair) for pair in cells)]
+
+
+def packaged_encoders(use: str) -> list[str]:
+    return [percent(packaged_encoder(name, *use.split(": ")), 1) for name in ("small", "tiny")]
+
+
+def packaged_encoder(name: str, place: str, figure: str) -> float:
+    where = {"rooms of a real house": "small house", "one foreign object": "ranks"}.get(place, place)
+    kinds = {"groups of seen classes": "seen in training", "groups of never seen classes": "never seen"}
+    keys = {"right name": "name", "AUROC": "auroc", "known kept": "kept", "foreign called new": "new"}
+    measured: dict[str, Any] = {}
+    if place == "parts of shapes":
+        measured = result(f"explain-{name}")["figures"]["all"]["auroc"]["local"]
+    elif place == "simulated scans of the house":
+        real = result("small-real")["real"] if name == "small" else result("tiny")["zero_shot"]
+        measured = {"name": real["scans_accuracy"], "auroc": real["scans_auroc"]}
+    elif place in kinds:
+        groups = result(f"discovery-{name}-generated")["figures"]
+        measured = only(groups, kind=kinds[place], grouping="hdbscan")["ari"]
+    else:
+        rooms = result(f"scenes-{name}")
+        measured = ({"ranks": rooms["ranks"]} | rooms["figures"])[where]["merge tree"]
+    return float(measured[keys.get(figure, "mean")])
+
+
 def small_half_known(view: str, known_by: str) -> list[str]:
     ways = {"3 examples": "examples, embedding", "3 examples, D2": "examples, D2", "3 examples, FPFH": "examples, FPFH"}
     found = [only(result(name)["half_known"], view=view, way=ways.get(known_by, known_by)) for name in HELD_OUT]
@@ -766,7 +799,8 @@ TABLES = [
     Table(SMALL, "left out | network", 2, small_folds),
     Table(SMALL, "objects | known by", 2, small_half_known),
     Table(SMALL, "real shapes", 1, small_real),
-    Table("README.md", "tiny | known by | accuracy", 2, real_objects),
+    Table("README.md", "left out of training | objects", 1, left_out_of_small),
+    Table("docs/start/encoders.md", "use | small | tiny", 1, packaged_encoders),
     Table("docs/results/3dos.md", "tiny | known by | accuracy", 2, real_objects),
     Table("benchmarks/README.md", "switch | from | to", 3, switches),
     Table("docs/results/3dos.md", "known by | method | SR1 AUROC", 2, methods),

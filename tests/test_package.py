@@ -119,15 +119,16 @@ def test_verify_compares_packaged_data_with_the_installed_bill(archives: dict[st
         environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OPENSHAPE_OOD_CACHE": str(tmp_path / "cache")}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         files = json.loads(done.stdout)["files"]
-        return done.returncode, {Path(one["path"]).name: one["status"] for one in files if one["source"] == "package"}
+        packaged = [(Path(one["path"]), one["status"]) for one in files if one["source"] == "package"]
+        return done.returncode, {f"{path.parent.name}/{path.name}": status for path, status in packaged}
 
     code, found = verify()
     assert code == 0 and {*found.values()} == {"sound"}
-    assert {"calibration.safetensors", "tokenizer.json", "sizes.json", "text.safetensors"} <= {*found}
+    assert {"tiny/calibration.safetensors", "tiny/tokenizer.json", "scenes/sizes.json"} <= {*found}
     (tmp_path / "openshape_ood" / "scenes" / "sizes.json").write_text("{}")
     (tmp_path / "openshape_ood" / "registry" / "tiny" / "calibration.safetensors").unlink()
     code, found = verify()
-    assert code == 1 and (found["sizes.json"], found["calibration.safetensors"]) == ("damaged", "missing")
+    assert code == 1 and (found["scenes/sizes.json"], found["tiny/calibration.safetensors"]) == ("damaged", "missing")
 
 
 def test_both_registries_are_files_with_the_same_bytes() -> None:

@@ -41,7 +41,7 @@ def serve(
         Port to listen on. 0 means any free port.
     model : str, optional
         Initial checkpoint. Default: the checkpoint of `known`, if it is a `KnownClasses`. Otherwise vitb32 if its files
-        are on this machine, else tiny, and a note is printed.
+        are on this machine, else small, and a note is printed.
     known : sequence of k str or KnownClasses
         Initial class names, or initial known classes. The examples and the threshold of a `KnownClasses` are used until
         a visitor changes the names or the encoder, or adds an example.

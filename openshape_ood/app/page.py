@@ -24,6 +24,7 @@ from openshape_ood.app.uploads import taken
 from openshape_ood.app.verdicts import ScanVerdict, ShapeVerdict
 from openshape_ood.app.view_tab import ViewInput, complete, read_view
 from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.novelty.generated import MODELS
 
 Update = dict[Any, Any]
 Handler = Callable[..., Iterator[Update]]
@@ -49,7 +50,7 @@ def build(
     ) as blocks:
         components = Components(gr, begin, model, max_file_mb)
         page = _Page(gr, components, pipelines, results, begin, max_file_mb)
-        page.connect(blocks, FIRST if model == "tiny" else None)
+        page.connect(blocks, FIRST if model in MODELS else None)
     return blocks, look(gr)
 
 

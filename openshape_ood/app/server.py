@@ -21,7 +21,7 @@ from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.known import KnownClasses
 from openshape_ood.registry import find_checkpoint
 
-DEFAULT, FALLBACK = "vitb32", "tiny"
+DEFAULT, FALLBACK = "vitb32", "small"
 
 
 def run(

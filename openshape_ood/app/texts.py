@@ -56,7 +56,7 @@ COMPARED = (
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (
     "<code>tiny</code> is a toy encoder, trained on generated shapes, for trying this page. For real objects, choose "
-    "<code>vitb32</code> or a larger encoder."
+    "<code>small</code>, <code>vitb32</code> or a larger encoder."
 )
 
 

@@ -25,24 +25,27 @@ DRAWN = ("chair 1", "sofa 1", "table 1", "guitar", "bicycle", "dog", PLANTED)
 
 HELP = """
   openshape-ood demo
-  openshape-ood demo --folder /tmp
+  openshape-ood demo --folder /tmp --model tiny
 """
 
 
 def demo(
     *,
+    model: Annotated[
+        str, option(None, "Encoder. small and tiny are in the package.", "NAME", "--model", "-m")
+    ] = "small",
     folder: Annotated[Path, option(None, "Output folder of demo.png and demo.ply.", "FOLDER", "--folder")] = Path("."),
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Score and localize generated shapes with tiny: offline, in seconds. Writes demo.png and demo.ply."""
+    """Score and localize generated shapes with a packaged encoder: offline, in seconds. Writes demo.png and demo.ply."""
     from openshape_ood.cli import thresholds
     from openshape_ood.novelty import NoveltyPipeline
 
     folder = folder.expanduser()
     if not folder.is_dir():
         raise FileError(f"--folder {folder} does not exist. Expected an existing folder. Create it, or give another.")
-    pipeline = NoveltyPipeline.prepare(KNOWN, model="tiny", up="y")
+    pipeline = NoveltyPipeline.prepare(KNOWN, model=model, up="y")
     shapes = _shapes(seed)
     result = pipeline(list(shapes.values()))
     record = result.as_json()
@@ -60,7 +63,7 @@ def demo(
         print_line(thresholds.words(pipeline.threshold))
         print_line("The last row scores the whole chair. The novelty map locates its novel part, the guitar:")
         print_line(" and ".join(shown(path) for path in written))
-        print_line("next, try your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")
+        print_line(f"next, try your own shapes: openshape-ood score FILES --known chair sofa table --model {model}")
 
     write({**record, "shapes": rows, "written": written}, json, show)
 

@@ -125,7 +125,7 @@ KnownFiles = Annotated[
     ),
 ]
 MODEL = (
-    "Encoder: tiny (in the package, works offline), vitb32 or another name of `checkpoints list` (downloaded), or an "
+    "Encoder: small or tiny (in the package, offline), vitb32 or another name of `checkpoints list` (downloaded), or an "
     "ensemble such as vitb32+uni3d-b"
 )
 Model = Annotated[str, option(ENCODER, f"{MODEL}.", "NAME", "--model", "-m", completer=checkpoint_names)]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.batches import Reading
 
 EXAMPLES = """
-  openshape-ood scene room.ply --known chair table sofa --model tiny --out found
-  openshape-ood scene --known chair table sofa bed --model tiny
+  openshape-ood scene room.ply --known chair table sofa --model small --out found
+  openshape-ood scene --known chair table sofa bed --model small
   openshape-ood scene room.ply --known chair table --export crops
   openshape-ood scene room.glb --known-file known.safetensors --unit cm --json
 """

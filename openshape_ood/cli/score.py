@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
 
 EXAMPLES = """
-  openshape-ood score scans/ --known chair sofa table --model tiny
+  openshape-ood score scans/ --known chair sofa table --model small
   openshape-ood score 'scans/*.ply' --known chair,sofa --calibrate mine/ --save-threshold mine.json
   openshape-ood score scan.ply --examples examples/ --threshold mine.json --json
   openshape-ood score scans/ --known chair sofa --label 30 todo.csv

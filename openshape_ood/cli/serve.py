@@ -38,7 +38,7 @@ def serve(
     """Serve the web page for scoring and localizing shapes. Ctrl-C ends it.
 
     Needs pip install 'openshape-ood\\[app]'. There is no password: everyone who can reach the address can use the page.
-    Initial encoder: vitb32 if it is on this machine, else tiny, which works offline.
+    Initial encoder: vitb32 if it is on this machine, else small, which works offline.
     """
     from openshape_ood import app
     from openshape_ood.cli.classes import gather

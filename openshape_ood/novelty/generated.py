@@ -2,7 +2,7 @@
 
 The coverage of `decisions.calibration` then holds only for shapes from the same generator: scans or whole models. For
 real objects, calibrate on your own known shapes. The package contains embeddings of the generated shapes, made by
-`python -m benchmarks.training.calibration_set`.
+`python -m benchmarks.training.calibration_set`. For `small`, it contains scans only, because of its size limit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from openshape_ood.storage import loaded_arrays, save_arrays
 
 Generated = Literal["scans", "models"]
 MODEL = "tiny"
-MODELS = (MODEL, "small")  # encoders trained on generated shapes
+# encoders trained on generated shapes, and the kinds of generated shapes with packaged embeddings
+MODELS: dict[str, tuple[Generated, ...]] = {MODEL: ("scans", "models"), "small": ("scans",)}
 FILE, KIND = "calibration.safetensors", "calibration set"
 
 
@@ -117,11 +118,11 @@ def _packaged(model: str = MODEL) -> dict[str, np.ndarray]:
         return dict(arrays) if header["sha256"] == row.source.sha256 else {}
 
 
-def write_packaged(path: Path, encoder: Any, categories: Sequence[str]) -> Path:
+def write_packaged(path: Path, encoder: Any, categories: Sequence[str], model: str = MODEL) -> Path:
     """Embed the generated shapes of all categories, and save them as float16 for the package."""
     arrays = {
         f"{generated} {category}": encoder.encode(shapes_of([category], generated), up="y").astype(np.float16)
-        for generated in ("scans", "models")
+        for generated in MODELS[model]
         for category in categories
     }
     return save_arrays(path, arrays, {"sha256": encoder.identity.sha256}, KIND)

@@ -16,7 +16,7 @@ from openshape_ood.novelty import generated
 from openshape_ood.scoring import METHODS, Method
 from openshape_ood.shapes import batches as reading
 from openshape_ood.shapes.points import AxisWarning
-from openshape_ood.synthetic import sample
+from openshape_ood.synthetic import categories, sample
 
 NAMES = ["chair", "sofa", "table"]
 
@@ -184,6 +184,15 @@ def test_the_embeddings_in_the_package_are_those_of_the_encoder(tiny: ShapeEncod
         packaged = generated._packaged()[f"{kind} chair"]
         made = tiny.encode(generated.shapes_of(["chair"], kind), up="y")
         np.testing.assert_allclose(packaged.astype(np.float32), made, atol=2e-4)  # float16
+
+
+def test_the_scans_of_small_are_in_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = generated._packaged("small")
+    assert set(packaged) == {f"scans {category}" for category in categories()}
+    made = ShapeEncoder.from_pretrained("small").encode(generated.shapes_of(["chair"], "scans")[:4], up="y")
+    np.testing.assert_allclose(packaged["scans chair"][:4].astype(np.float32), made, atol=2e-4)  # float16
+    monkeypatch.setattr(generated, "shapes_of", lambda *_: pytest.fail("shapes were made"))
+    assert NoveltyPipeline.prepare(["chair", "sofa"], model="small").threshold.n == 100
 
 
 def test_without_the_file_they_are_made(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
