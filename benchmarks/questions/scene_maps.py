@@ -33,6 +33,7 @@ from openshape_ood.synthetic import sample
 SIZE = (180, 240)  # height and width in pixels
 VIEWS = 30
 EXAMPLE_ROOMS = 4
+EXAMPLE_SEED, CALIBRATION_SEED, TEST_SEED = 10_000, 20_000, 450_000  # first seed of the rooms of each kind
 LEAST = 225  # least points of a look that is evidence, equal to 100 points at 120 x 160 pixels
 ALPHA = 0.05
 OBJECTS = 78  # known objects in the simulated calibration set of mean embeddings
@@ -46,12 +47,12 @@ RIGHT = 0.9  # fraction of objects with the right name, at which the questions e
 # rooms
 
 
-def example_pipeline(method: str, seed: int) -> NoveltyPipeline:
+def example_pipeline(encoder: str, method: str) -> NoveltyPipeline:
     """Pipeline whose known classes are looks at objects in example rooms; its threshold is from generated scans."""
-    by_name = NoveltyPipeline.prepare(list(KNOWN), model="tiny", up="z")
+    by_name = NoveltyPipeline.prepare(list(KNOWN), model=encoder, up="z")
     rows, labels = list[np.ndarray](), list[str]()
     for i in range(EXAMPLE_ROOMS):
-        made = walk(10_000 + 100 * seed + i, 9, 0, VIEWS // 2, SIZE)
+        made = walk(EXAMPLE_SEED + i, 9, 0, VIEWS // 2, SIZE)
         for view in made.views:
             looks = looks_at(view, None, by_name, LEAST, 3)
             vectors = getattr(looks.result.embeddings, "vectors", ())
@@ -72,14 +73,14 @@ def mapped(made: Walk, pipeline: NoveltyPipeline, **how: Any) -> SceneMap:
     return scene_map
 
 
-def calibrated(pipeline: NoveltyPipeline, seed: int, rooms: int, least_seen: int) -> tuple[NoveltyPipeline, Threshold]:
+def calibrated(pipeline: NoveltyPipeline, rooms: int, least_seen: int) -> tuple[NoveltyPipeline, Threshold]:
     """The pipeline with a threshold for single looks, and a threshold for mean embeddings of objects.
 
     Both are calibrated on known objects of other rooms. The threshold for single looks uses one look per object.
     """
     means, rows, groups = list[float](), list[np.ndarray](), list[str]()
     for i in range(rooms):
-        made = walk(20_000 + 100 * seed + i, 9, 0, VIEWS, SIZE)
+        made = walk(CALIBRATION_SEED + i, 9, 0, VIEWS, SIZE)
         for place, one in matched(list(mapped(made, pipeline)), made.items).items():
             if one.whole and one.seen >= least_seen:
                 means.append(one.verdict.novelty)
@@ -91,12 +92,12 @@ def calibrated(pipeline: NoveltyPipeline, seed: int, rooms: int, least_seen: int
     return replace(pipeline, threshold=threshold), objects
 
 
-def measure_rooms(seeds: int, method: str, calibration_rooms: int, least_seen: int, first: int = 0) -> dict[str, Any]:
+def measure_rooms(seeds: int, encoder: str, method: str, calibration_rooms: int, least_seen: int) -> dict[str, Any]:
     """Fractions of unknown and known objects called new: by the final verdict, by combined looks, by single looks."""
-    pipeline, objects = calibrated(example_pipeline(method, first), first, calibration_rooms, least_seen)
+    pipeline, objects = calibrated(example_pipeline(encoder, method), calibration_rooms, least_seen)
     things, spurious, looks = list[dict[str, Any]](), list[int](), {True: list[bool](), False: list[bool]()}
     for seed in range(seeds):
-        made = walk(30_000 + 100 * first + seed, 6, 3, VIEWS, SIZE)
+        made = walk(TEST_SEED + seed, 6, 3, VIEWS, SIZE)
         scene_map = mapped(made, pipeline, objects=objects, least_seen=least_seen)
         by_item = matched(list(scene_map), made.items)
         for place, item in enumerate(made.items):
@@ -130,7 +131,8 @@ def measure_rooms(seeds: int, method: str, calibration_rooms: int, least_seen: i
         row["unsure"] = float(np.mean([one["verdict"] == "unsure" for one in things if one["unknown"] == unknown]))
         rows.append(row | {"single looks new": bootstrap(looks[unknown], DRAWS)})
     calibration = {"looks": pipeline.threshold.n if pipeline.threshold else 0, "objects": objects.n}
-    record = {"rows": rows, "things": things, "calibration": calibration, "method": method, "views": VIEWS}
+    record = {"rows": rows, "things": things, "calibration": calibration, "views": VIEWS, "encoder": encoder}
+    record |= {"method": method, "least seen": least_seen}
     return record | {"further objects with the verdict new": spurious}
 
 
@@ -278,7 +280,7 @@ def draw(out: Path, seed: int = 20_003) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "rooms": lambda args: measure_rooms(args.rooms, args.method, args.calibration_rooms, args.least_seen),
+    "rooms": lambda args: measure_rooms(args.rooms, args.encoder, args.method, args.calibration_rooms, args.least_seen),
     "validity": lambda args: measure_validity(),
     "labels": lambda args: measure_labels(args.houses),
     "cost": lambda args: measure_cost(args.looks, args.objects),
@@ -296,7 +298,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("map", "a map with unknowns: rooms, guarantee, labels, cost")
     usual = [part for part in PARTS if part != "picture"]
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual, help="default: all but picture")
-    parser.add_argument("--rooms", type=int, default=5, help="part rooms: number of walks (default: %(default)s)")
+    parser.add_argument("--rooms", type=int, default=10, help="part rooms: number of walks (default: %(default)s)")
+    parser.add_argument("--encoder", default="tiny", help="part rooms: encoder (default: %(default)s)")
     parser.add_argument("--method", default="knn", help="part rooms: novelty method (default: %(default)s)")
     parser.add_argument("--calibration-rooms", type=int, default=12, help="part rooms: rooms with known objects only")
     parser.add_argument("--least-seen", type=int, default=1, help="part rooms: least number of looks at a new object")
