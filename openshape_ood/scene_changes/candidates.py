@@ -28,6 +28,7 @@ STACKED = 0.4  # minimum common footprint of two pieces of one object, relative 
 HANGING = 1.0  # meters, maximum gap between two pieces of one object, one above the other
 CUT = 0.1  # minimum fraction of the smaller piece within two voxels of the larger piece, for pieces of a cut object
 TOUCHING = 1.5  # maximum distance between two touching pieces, in voxels
+FRAGMENT = 0.05  # minimum voxels of a change in an unchanged proposal, relative to the proposal
 INSIDE = 0.5  # minimum fraction of a component in its object's box, which is widened by LINK voxels
 
 
@@ -94,7 +95,7 @@ def candidates(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarra
         else:
             claimed[owner].append(part)
     changed = [_grown(cells, compared[i], voxels) for i, voxels in claimed.items()]
-    changed += [_of_component(cells, part) for part in _of_proposals(pieces, sets)]
+    changed += [_of_component(cells, part) for part in _of_proposals(pieces, sets, compared)]
     rest = [one for one in compared if not one.whole]
     return [one for one in _joined(cells, changed) if one.proposal >= 0 or one.strength > 0] + rest
 
@@ -215,14 +216,24 @@ def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells
     return best
 
 
-def _of_proposals(pieces: Sequence[np.ndarray], sets: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Pieces outside all changed proposals; pieces in one proposal are joined."""
+def _of_proposals(
+    pieces: Sequence[np.ndarray], sets: Sequence[np.ndarray], compared: Sequence[Candidate]
+) -> list[np.ndarray]:
+    """Pieces outside all changed proposals. Pieces in one proposal are joined.
+
+    A piece below FRAGMENT of an unchanged proposal is left out: a part of a surface that the other scan did not sample.
+    """
     groups = dict[int, list[np.ndarray]]()
     for k, part in enumerate(pieces):
         common = [len(np.intersect1d(voxels, part, assume_unique=True)) for voxels in sets]
-        i = int(np.argmax(common)) if common else -1
+        i = int(np.argmax(common)) if common else 0
         groups.setdefault(i if common and common[i] >= INSIDE * len(part) else -1 - k, []).append(part)
-    return [np.unique(np.concatenate(group)) for group in groups.values()]
+    joined = {i: np.unique(np.concatenate(group)) for i, group in groups.items()}
+    return [
+        part
+        for i, part in joined.items()
+        if i < 0 or len(part) >= FRAGMENT * len(sets[i]) or compared[i].occupied < compared[i].free
+    ]
 
 
 def _of_component(cells: _Cells, part: np.ndarray) -> Candidate:
