@@ -24,10 +24,11 @@ LINK = 2.5  # maximum distance in voxels between neighbors in a connected compon
 FAR = 0.3  # meters; voxels at least this far from the other scan have full weight
 SEEN = 0.4  # minimum seen fraction of an object; below it, the object is undecided
 PART = 1 / 3  # minimum voxels that a proposal shares with a component, relative to the maximum over proposals
-STACKED = 0.5  # minimum intersection over union of the footprints of two stacked pieces of one object
-HANGING = 0.6  # meters, maximum gap between two pieces of one object, one above the other
-CUT = 0.05  # minimum fraction of the smaller piece within two voxels of the larger piece, for pieces of a cut object
+STACKED = 0.4  # minimum common footprint of two pieces of one object, relative to the smaller footprint
+HANGING = 1.0  # meters, maximum gap between two pieces of one object, one above the other
+CUT = 0.1  # minimum fraction of the smaller piece within two voxels of the larger piece, for pieces of a cut object
 TOUCHING = 1.5  # maximum distance between two touching pieces, in voxels
+FRAGMENT = 0.05  # minimum voxels of a change in an unchanged proposal, relative to the proposal
 INSIDE = 0.5  # minimum fraction of a component in its object's box, which is widened by LINK voxels
 
 
@@ -94,7 +95,7 @@ def candidates(scene: Scene, proposals: Proposals, other: Space, gone: np.ndarra
         else:
             claimed[owner].append(part)
     changed = [_grown(cells, compared[i], voxels) for i, voxels in claimed.items()]
-    changed += [_of_component(cells, part) for part in pieces]
+    changed += [_of_component(cells, part) for part in _of_proposals(pieces, sets, compared)]
     rest = [one for one in compared if not one.whole]
     return [one for one in _joined(cells, changed) if one.proposal >= 0 or one.strength > 0] + rest
 
@@ -179,19 +180,15 @@ def _joined(cells: _Cells, changed: list[Candidate]) -> list[Candidate]:
 
 
 def _of_one_object(cells: _Cells, first: np.ndarray, second: np.ndarray) -> bool:
-    """True if two pieces are parts of one object: cut, stacked, or one above the other with a gap."""
+    """True if two pieces are parts of one object: at one place on the floor, or cut."""
     places = sorted((cells.places[voxels] for voxels in (first, second)), key=len)
     low, high = (np.stack([bound(voxels, axis=0) for voxels in places]) for bound in (np.min, np.max))
     high = high + cells.size
     apart = low.max(axis=0) - high.min(axis=0)
     if apart.max() > HANGING:
         return False
-    common = np.maximum(0, -apart)[:2].prod()
-    areas = (high - low)[:, :2].prod(axis=1)
-    if apart[2] <= LINK * cells.size and common >= STACKED * (areas.sum() - common):
+    if np.maximum(0, -apart)[:2].prod() >= STACKED * (high - low)[:, :2].prod(axis=1).min():
         return True
-    if apart[2] > LINK * cells.size:
-        return bool(common >= STACKED * areas.min())
     touching = cKDTree(places[1]).query(places[0], distance_upper_bound=2 * cells.size)[0]
     return bool(np.isfinite(touching).mean() >= CUT and touching.min() <= TOUCHING * cells.size)
 
@@ -217,6 +214,26 @@ def _around(part: np.ndarray, claimed: Mapping[int, Sequence[np.ndarray]], cells
         if inside >= share:
             best, share = i, float(inside)
     return best
+
+
+def _of_proposals(
+    pieces: Sequence[np.ndarray], sets: Sequence[np.ndarray], compared: Sequence[Candidate]
+) -> list[np.ndarray]:
+    """Pieces outside all changed proposals. Pieces in one proposal are joined.
+
+    A piece below FRAGMENT of an unchanged proposal is left out: a part of a surface that the other scan did not sample.
+    """
+    groups = dict[int, list[np.ndarray]]()
+    for k, part in enumerate(pieces):
+        common = [len(np.intersect1d(voxels, part, assume_unique=True)) for voxels in sets]
+        i = int(np.argmax(common)) if common else 0
+        groups.setdefault(i if common and common[i] >= INSIDE * len(part) else -1 - k, []).append(part)
+    joined = {i: np.unique(np.concatenate(group)) for i, group in groups.items()}
+    return [
+        part
+        for i, part in joined.items()
+        if i < 0 or len(part) >= FRAGMENT * len(sets[i]) or compared[i].occupied < compared[i].free
+    ]
 
 
 def _of_component(cells: _Cells, part: np.ndarray) -> Candidate:

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from openshape_ood.scenes.boxes import Box
 
 WIDER = 0.05  # meters added to each side, so that noise has less effect on small objects
+SIZE = 2.0  # weight of the sizes in a difference, relative to the embeddings
 TOGETHER = 0.5  # minimum overlap of two objects at one place, relative to the smaller footprint
 NEVER = 1e6
 
@@ -20,12 +21,12 @@ def differences(
     """Differences (p, q) between p objects before and q objects after; 0 for equal objects.
 
     before, after: embeddings (p, d) and (q, d) of unit length; boxes, later: their boxes; usual: `usual_distance` of
-    the place. A difference is the cosine distance divided by `usual`, plus the mean absolute difference of the
+    the place. A difference is the cosine distance divided by `usual`, plus twice the mean absolute difference of the
     logarithms of the sides.
     """
     cosine = 1 - before @ after.T
     sizes = [np.log(np.array([box.size for box in listed]).reshape(-1, 3) + WIDER) for listed in (boxes, later)]
-    return cosine / usual + np.abs(sizes[0][:, None] - sizes[1][None]).mean(axis=2)
+    return cosine / usual + SIZE * np.abs(sizes[0][:, None] - sizes[1][None]).mean(axis=2)
 
 
 def usual_distance(vectors: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from made_up_changes import Thing, place, shaded, stood
 
 from openshape_ood import NoveltyPipeline, Scene, SceneChanges, compare_scenes, find_objects, load_scene
 from openshape_ood.errors import InputError
-from openshape_ood.scene_changes.candidates import candidates
+from openshape_ood.scene_changes.candidates import Candidate, _of_proposals, candidates
 from openshape_ood.scene_changes.compare import compare
 from openshape_ood.scene_changes.space import _without_margin
 from openshape_ood.scenes import ScanWarning
@@ -108,6 +108,34 @@ def test_halves_of_a_removed_object_are_one_change() -> None:
         )
         (one,) = [one for one in candidates(scan, own, pair.spaces[1]) if one.whole]
         assert np.isin(gone.rows, one.rows).mean() > 0.95
+
+
+def test_pieces_one_above_the_other_are_one_change() -> None:
+    pair = compare(place([SOFA, ("wardrobe", 2.0, 2.0)]), place([SOFA], seed=1), aligned=True, runs=1)
+    scan, found = pair.scans[0], pair.found[0]
+    gone = max(pair.candidates[0], key=lambda one: one.strength)
+    height = scan.points[gone.rows, 2]
+    low, high = np.quantile(height, [0.3, 0.7])
+    others = [rows for i, rows in enumerate(found.rows) if i != gone.proposal]
+    parts = [gone.rows[height < low], gone.rows[height > high]]
+    seen = np.setdiff1d(np.arange(len(scan)), gone.rows[(height >= low) & (height <= high)])
+    rows = tuple(np.searchsorted(seen, part) for part in (*parts, *others))
+    layout = tuple(
+        replace(plane, rows=np.searchsorted(seen, np.intersect1d(plane.rows, seen))) for plane in found.layout
+    )
+    own = Proposals(rows, np.ones(len(rows)), layout, "given", len(rows), len(seen))
+    (one,) = [one for one in candidates(scan.take(seen), own, pair.spaces[1]) if one.whole]
+    assert np.isin(np.concatenate(rows[:2]), one.rows).mean() > 0.95
+
+
+def test_a_small_piece_of_an_unchanged_object_is_no_change() -> None:
+    table, cup, apart = np.arange(1000), np.arange(1000, 1030), np.arange(1030, 1060)
+    both = np.concatenate([table, cup])
+    stayed = Candidate(both, 0.03, 0.97, 0.0, 0.0, False, 0)
+    kept = _of_proposals([cup, apart], [both], [stayed])
+    assert len(kept) == 1 and np.array_equal(kept[0], apart)
+    large = _of_proposals([cup, table[:30]], [both], [stayed])
+    assert len(large) == 1 and len(large[0]) == 60
 
 
 def test_an_object_seen_empty_at_one_end_is_one_change_with_all_its_points() -> None:
