@@ -29,6 +29,32 @@ warnings.simplefilter("error", SetuptoolsDeprecationWarning)
 getattr(build_meta, f"build_{sys.argv[1]}")(sys.argv[2])
 """
 
+# a copy of the package is verified, damaged, and verified again
+VERIFIED = """
+import io, json, sys
+from contextlib import redirect_stdout
+from pathlib import Path
+package = Path(sys.argv[1])
+sys.path.insert(0, str(package.parent))
+sys.dont_write_bytecode = True
+import openshape_ood
+from openshape_ood.cli import main
+assert Path(openshape_ood.__file__).parent == package
+
+def verify():
+    try:
+        with redirect_stdout(io.StringIO()) as said:
+            code = main(["checkpoints", "verify", "--json"])
+    except SystemExit as ended:
+        code = ended.code
+    print(json.dumps([code or 0, json.loads(said.getvalue())["files"]]))
+
+verify()
+(package / "scenes" / "sizes.json").write_text("{}")
+(package / "registry" / "tiny" / "calibration.safetensors").unlink()
+verify()
+"""
+
 
 def build(source: Path, kind: str, out: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", BUILD, kind, str(out)]
@@ -114,21 +140,21 @@ def test_verify_compares_packaged_data_with_the_installed_bill(archives: dict[st
     with zipfile.ZipFile(archives[".whl"]) as wheel:
         wheel.extractall(tmp_path)
 
-    def verify() -> tuple[int, dict[str, str]]:
-        command = [sys.executable, "-m", "openshape_ood", "checkpoints", "verify", "--json"]
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OPENSHAPE_OOD_CACHE": str(tmp_path / "cache")}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        files = json.loads(done.stdout)["files"]
-        packaged = [(Path(one["path"]), one["status"]) for one in files if one["source"] == "package"]
-        return done.returncode, {f"{path.parent.name}/{path.name}": status for path, status in packaged}
-
-    code, found = verify()
-    assert code == 0 and {*found.values()} == {"sound"}
-    assert {"tiny/calibration.safetensors", "tiny/tokenizer.json", "scenes/sizes.json"} <= {*found}
-    (tmp_path / "openshape_ood" / "scenes" / "sizes.json").write_text("{}")
-    (tmp_path / "openshape_ood" / "registry" / "tiny" / "calibration.safetensors").unlink()
-    code, found = verify()
-    assert code == 1 and (found["scenes/sizes.json"], found["tiny/calibration.safetensors"]) == ("damaged", "missing")
+    package, environment = tmp_path / "openshape_ood", os.environ | {"OPENSHAPE_OOD_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", VERIFIED, str(package)], cwd=tmp_path, env=environment, capture_output=True, check=True
+    )
+    (code, sound), (damaged_code, damaged) = (
+        (
+            code,
+            {"/".join(Path(one["path"]).parts[-2:]): one["status"] for one in files if one["source"] == "package"},
+        )
+        for code, files in map(json.loads, done.stdout.splitlines())
+    )
+    assert code == 0 and {*sound.values()} == {"sound"}
+    assert {"tiny/calibration.safetensors", "tiny/tokenizer.json", "scenes/sizes.json", "tiny/text.safetensors"} <= {*sound}
+    assert damaged_code == 1
+    assert (damaged["scenes/sizes.json"], damaged["tiny/calibration.safetensors"]) == ("damaged", "missing")
 
 
 def test_both_registries_are_files_with_the_same_bytes() -> None:

@@ -109,7 +109,7 @@ def compare_scenes(
     Examples
     --------
     >>> from openshape_ood.synthetic.rooms.rescans import room_pair
-    >>> pair = room_pair(2, removed=1, objects=8)
+    >>> pair = room_pair(2, removed=1, objects=5)
     >>> found = compare_scenes(pair.before, pair.after, ["chair", "table"], model="tiny", aligned=True)
     >>> [one.kind for one in found]
     ['removed']

@@ -246,15 +246,34 @@ def test_dents_are_found(tmp_path: Path) -> None:
     assert path.with_suffix(".png").is_file()
 
 
-def test_without_data_textures_are_generated(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def brushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first of the generated textures; the others, with three times as many images, are not written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(textures, "TEXTURES", {"brushed": textures.brushed})
+        return textures.write_textures(tmp_path_factory.mktemp("brushed"))
+
+
+@pytest.fixture
+def written_once(brushed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "write_textures", lambda root, seed: brushed)
+
+
+def test_without_data_textures_are_generated(brushed: Path, tmp_path: Path) -> None:
     argv = ["--out", str(tmp_path), "--category", "brushed", "--size", "64", "--only", "PCA of", *SMALL]
     assert published.main("mvtec", argv) == 0
     report = json.loads((tmp_path / "textures-brushed.json").read_text())
     assert report["images"] == {"trained": 20, "good": 10, "bad": 30}
     assert report["figures"]["PCA of patches"]["image_auroc"][0] > 0.9
-    again = textures.write_textures(tmp_path / "again")
     for path in (tmp_path / "textures" / "brushed").rglob("*.png"):
-        assert path.read_bytes() == (again / path.relative_to(tmp_path / "textures")).read_bytes()
+        assert path.read_bytes() == (brushed / path.relative_to(tmp_path / "textures")).read_bytes()
+
+
+def test_every_texture_has_its_own_images_of_middle_gray() -> None:
+    made = [texture(np.random.RandomState(0)) for texture in textures.TEXTURES.values()]
+    assert {image.shape for image in made} == {(textures.SIDE, textures.SIDE, 3)}
+    assert all(0.3 < image.mean() < 0.7 and 0.05 < image.std() < 0.2 for image in made)
+    assert len({round(float(image.mean()), 6) for image in made}) == len(made) == 4
 
 
 def test_an_uneven_road_is_another_road_with_the_same_damage() -> None:
@@ -279,6 +298,7 @@ TUNING = ["--batch", "3", "--rate", "0.01", "--optimizer", "adamw", "--rate-sche
 TUNING += ["--norm", "none", "--weights", "1", "0.5", "0.25", "--margin", "0.1"]
 
 
+@pytest.mark.usefixtures("written_once")
 def test_settings_of_a_training_reach_the_networks_and_the_report(tmp_path: Path) -> None:
     argv = ["--out", str(tmp_path), "--category", "brushed", "--size", "64", *SMALL, *TUNING]
     assert published.main("mvtec", [*argv, "--only", "CR", "--save", str(tmp_path / "models")]) == 0
@@ -329,6 +349,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_report(
     assert "--compat-report scores the networks of all epochs" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("written_once")
 def test_settings_that_cannot_be_are_refused_before_anything_is_learned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,10 +17,19 @@ from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, Threshold, sc
 from openshape_ood.decisions.calibration import conformal_threshold, p_values
 from openshape_ood.embedding_store import Header, Rows, write_embeddings
 from openshape_ood.encoders.protocols import Identity, Provenance
+from openshape_ood.shapes import batches
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.calibration import calibration_scans
 
 KNOWN = ["--known", "chair", "sofa", "--model", "tiny"]
+
+
+@pytest.fixture(autouse=True)
+def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all files are good, they are read in this process: a child takes long to start."""
+    plain = batches.read_shapes
+    if "mixed" not in request.fixturenames:
+        monkeypatch.setattr(batches, "read_shapes", lambda paths, **how: plain(paths, **{**how, "workers": 0}))
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from forks import Forks
 from hub_server import TOKEN, HubServer, environment, running
 from safetensors.numpy import load_file, save_file
 
@@ -22,6 +22,7 @@ from openshape_ood.registry.rows import PACKAGE
 from openshape_ood.storage import loaded_arrays, save_arrays
 from openshape_ood.synthetic import sample
 
+Run = Callable[[str, str, dict[str, str]], Any]
 KINDS = ("KnownClasses", "Comparator", "ShapeEncoder")
 SHAPES = np.stack([sample("chair", 1024, seed) for seed in range(2)])
 
@@ -80,21 +81,31 @@ LOAD = {
 }
 
 
-def in_process(kind: str, code: str, env: dict[str, str]) -> Any:
-    """What `code` prints as JSON; the Hub's address is read on import."""
-    catch = (
-        "import json\nfrom openshape_ood.errors import OpenShapeError\ntry:\n    {}\nexcept OpenShapeError as error:\n"
-    )
-    code = f"{LOAD[kind]}\n{catch.format(code)}    print(json.dumps([type(error).__name__, str(error)]))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=100
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture
+def in_process(forks: Forks, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """What code on `Kind` prints as JSON; the Hub's address is read on import."""
+
+    def ran(kind: str, code: str, env: dict[str, str]) -> Any:
+        for name in os.environ:
+            monkeypatch.delenv(name)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        catch = (
+            "import json\nfrom openshape_ood.errors import OpenShapeError\n"
+            "try:\n    {}\nexcept OpenShapeError as error:\n"
+        )
+        code = f"{LOAD[kind]}\n{catch.format(code)}    print(json.dumps([type(error).__name__, str(error)]))"
+        done = forks.run(code)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return ran
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_pushed_comes_back(kind: str, saved: dict[str, Path], hub: tuple[HubServer, dict[str, str]]) -> None:
+def test_what_is_pushed_comes_back(
+    kind: str, saved: dict[str, Path], hub: tuple[HubServer, dict[str, str]], in_process: Run
+) -> None:
     server, env = hub
     push = f"print(json.dumps(Kind.from_pretrained({str(saved[kind])!r}).push_to_hub('lab/mine', private=True)))"
     assert in_process(kind, push, env).endswith("/lab/mine/commit/0123456789abcdef0123456789abcdef01234567")
@@ -117,7 +128,12 @@ def test_what_is_pushed_comes_back(kind: str, saved: dict[str, Path], hub: tuple
     ],
 )
 def test_a_refused_upload_says_what_to_do(
-    code: str, error: str, words: str, saved: dict[str, Path], hub: tuple[HubServer, dict[str, str]]
+    code: str,
+    error: str,
+    words: str,
+    saved: dict[str, Path],
+    hub: tuple[HubServer, dict[str, str]],
+    in_process: Run,
 ) -> None:
     server, env = hub
     found = in_process("KnownClasses", f"Kind.from_pretrained({str(saved['KnownClasses'])!r}).{code}", env)
@@ -133,7 +149,12 @@ def test_a_refused_upload_says_what_to_do(
     ],
 )
 def test_an_upload_without_hub_or_token_says_what_to_do(
-    settings: dict[str, str], error: str, words: str, saved: dict[str, Path], hub: tuple[HubServer, dict[str, str]]
+    settings: dict[str, str],
+    error: str,
+    words: str,
+    saved: dict[str, Path],
+    hub: tuple[HubServer, dict[str, str]],
+    in_process: Run,
 ) -> None:
     code = f"Kind.from_pretrained({str(saved['KnownClasses'])!r}).push_to_hub('lab/mine')"
     found = in_process("KnownClasses", code, hub[1] | settings)
@@ -149,7 +170,7 @@ def test_an_upload_without_hub_or_token_says_what_to_do(
     ],
 )
 def test_a_download_that_fails_says_what_to_do(
-    repo: str, error: str, words: str, hub: tuple[HubServer, dict[str, str]]
+    repo: str, error: str, words: str, hub: tuple[HubServer, dict[str, str]], in_process: Run
 ) -> None:
     found = in_process("KnownClasses", f"Kind.from_pretrained({repo!r})", hub[1])
     assert found[0] == error and words in found[1]

@@ -37,7 +37,7 @@ def error(found: Registration, pose: np.ndarray) -> tuple[float, float]:
     return float(np.linalg.norm(off @ middle - middle)), float(turn)
 
 
-@pytest.mark.parametrize("yaw", [1.7, -2.9])
+@pytest.mark.parametrize("yaw", [1.7, pytest.param(-2.9, marks=pytest.mark.slow)])
 def test_any_turn_and_shift_is_found_though_a_thing_is_gone(yaw: float) -> None:
     after, pose = turned(place(THINGS[1:], seed=1), yaw, (2.0, -1.0, 0.4))
     found = register(surface(place(THINGS)), surface(after))

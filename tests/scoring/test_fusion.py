@@ -53,15 +53,15 @@ def test_p_values_are_fused_as_scipy_does() -> None:
     np.testing.assert_allclose(p_value_fusion(list(P)), fisher, rtol=1e-9)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 40])
 @pytest.mark.parametrize("p", [1.0, 0.999, 0.5, 1e-3, 1e-300])
-def test_fisher_where_the_p_value_is_too_small_for_a_float(count: int, p: float) -> None:
+def test_fisher_where_the_p_value_is_too_small_for_a_float(p: float) -> None:
     """The logarithm of scipy's tail of the chi-squared law."""
-    found = p_value_fusion([[p]] * count)
-    expected = -chi2.logsf(-2 * count * np.log(p), 2 * count)
-    if np.isfinite(expected):
-        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
-    assert np.isfinite(found).all() and found[0] >= 0
+    for count in [1, 2, 5, 40]:
+        found = p_value_fusion([[p]] * count)
+        expected = -chi2.logsf(-2 * count * np.log(p), 2 * count)
+        if np.isfinite(expected):
+            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
+        assert np.isfinite(found).all() and found[0] >= 0
 
 
 def test_fisher_of_independent_p_values_is_uniform() -> None:

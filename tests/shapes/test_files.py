@@ -221,11 +221,11 @@ class TestPaths:
             load_shape(write(tmp_path / "box.stl", box.export(file_type="stl")), **argument)
 
     @pytest.mark.parametrize("suffix", [suffix[1:] for suffix in SUFFIXES])
-    @pytest.mark.parametrize("content", [b"\0" * 300, b"\xff\xd8\xff garbage \n" * 30, b"hello\n"])
-    def test_garbage_is_one_clear_error(self, tmp_path: Path, suffix: str, content: bytes) -> None:
-        path = write(tmp_path / f"garbage.{suffix}", content)
-        with refused(f"cannot read {re.escape(str(path))} as {suffix.upper()}: "):
-            load_shape(path)
+    def test_garbage_is_one_clear_error(self, tmp_path: Path, suffix: str) -> None:
+        for content in [b"\0" * 300, b"\xff\xd8\xff garbage \n" * 30, b"hello\n"]:
+            path = write(tmp_path / f"garbage.{suffix}", content)
+            with refused(f"cannot read {re.escape(str(path))} as {suffix.upper()}: "):
+                load_shape(path)
 
     @pytest.mark.parametrize("suffix", ["ply", "glb", "off", "stl", "dae"])
     def test_a_file_cut_off_anywhere_is_one_clear_error(self, tmp_path: Path, box: Any, suffix: str) -> None:
