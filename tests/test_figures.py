@@ -282,21 +282,6 @@ def map_rooms(things: str) -> list[str]:
     return [str(row["count"]), str(row["found"]), *(span(share, lambda value: percent(value, 0)) for share in shares)]
 
 
-def coverage(case: str) -> list[str]:
-    rows = result("sr1-tiny-coverage")["coverage"]
-    name, n = {
-        "clean shapes, clean shapes": ("clean, tested on clean", 100),
-        "clean shapes, scans: the promise is broken": ("clean, tested on scans", 100),
-        "scans, other scans: recalibrated on 100 known scans": ("scans, tested on scans", 100),
-        "20 known scans, other scans": ("scans, tested on scans", 20),
-        "leave-one-out on 100 clean examples, clean shapes": ("leave-one-out on the support, tested on clean", 100),
-    }[case]
-    found = {row["score"]: row for row in rows if (row["case"], row["n"], row["coverage"]) == (name, n, 0.95)}
-    promise = {percent(row["promise"], 1) for row in found.values()}
-    kept = [percent(found[by]["mean"], 1) if by in found else "-" for by in ("names", "prototypes")]
-    return [*promise, *kept]
-
-
 def discovered(kind: str, grouping: str) -> list[str]:
     row = only(
         result("discovery-tiny-generated")["figures"],
@@ -341,18 +326,6 @@ def cut_out(where: str) -> list[str]:
     ]
 
 
-def stability(scans: str) -> list[str]:
-    place, _, runs = scans.partition(", ")
-    figures = result("scenes-stability")["figures"][place][runs]
-    changes = ("noise of 0.1 mm", "noise of 1 mm", "rounded to 1 mm", "turned by 10°", "turned by 45°")
-    return [
-        number(figures["proposals"], 0),
-        *(share(figures[key]) for key in ("recall25", "recall50", "precision25")),
-        *(percent(figures["returned"][change]["0.75"]) for change in changes),
-        number(figures["seconds"], 1),
-    ]
-
-
 WAYS = {
     'by="contact", connected pieces': "connected pieces",
     'by="density", DBSCAN': "DBSCAN",
@@ -387,45 +360,6 @@ def points_of_rooms(way: str) -> list[str]:
     places = [figures[name] for figures in result("rooms")["figures"].values()]
     keys = ("miou", "furniture", "auroc_points", "auroc_objects")
     return ["; ".join(share(place[key]) for place in places) for key in keys]
-
-
-def short_form(names: str) -> list[str]:
-    way = only(result("relevancy")["cost"]["ways"], names=int(names))
-    ratio = " times as fast" if names == "1" else ""
-    times = [number(way["fast path"]), number(way["general rule"])]
-    return [*times, number(way["last block"], 1) + ratio, number(way["whole"], 1)]
-
-
-def presets(name: str) -> list[str]:
-    preset = result("relevancy")["cost"]["presets"][name]
-    return [number(preset["seconds"], 0), number(preset["mib"], 0)]
-
-
-def sparse(way: str) -> list[str]:
-    seconds = result("sparse")["convolution"]["seconds"]
-    name = {"this library": "ours", "the matrix products alone": "bound"}.get(way, "plain")
-    return [number(value) if value else "-" for value in seconds[name].values()]
-
-
-def pointing(blocks: str) -> list[str]:
-    key = "pointing by the last block" if blocks.startswith("the last") else "pointing"
-    run = "relevancy-again" if blocks.endswith("another machine") else "relevancy"
-    return [share(value) for value in result(run)[key].values()]
-
-
-def engines(name: str) -> list[str]:
-    row = only(result("engines")["results"], engine=name)
-    counts = [f"{row[key]:,}" for key in ("rows_in", "rows_out", "errors", "duplicates")]
-    killed = "one of two workers" if row["killed_worker"] else ""
-    return [*counts, killed, number(row["shapes_per_second_after_start"], 0), number(row["peak_mib"], 0)]
-
-
-def scans(points: str) -> list[str]:
-    rows = {row["format"]: row for row in result("scans")["results"] if f"{row['points']:,}" == points}
-    ply = rows["ply"]
-    read = [(number(row["seconds"]["read"]), number(row["peak_mib"]["read"], 0)) for row in (ply, rows["laz"])]
-    steps = sum(ply["seconds"][key] for key in ("voxelize", "mean color", "majority label", "spread"))
-    return [*read[0], *read[1], number(steps), number(ply["peak_mib"]["all"], 0)]
 
 
 def views(what: str) -> list[str]:
@@ -467,18 +401,6 @@ def withheld(figure: str) -> list[str]:
         "rooms with nothing withheld and no region": "no region",
     }[figure]
     return [span(row[key], share) for row in found]
-
-
-def steps(task: str, pixels: str) -> list[str]:
-    row = only(result("unets")["results"], task=task, side=int(pixels.removesuffix("²")))
-    seconds, products = row["seconds"]["median"], row["products_seconds"]["median"]
-    figures = [short(value) for value in (row["gflop"], 1000 * seconds, 1000 * products)]
-    return [*figures, f"{percent(1 / row['over_products']['median'])} %"]
-
-
-def short(value: float) -> str:
-    """Two digits below 10, one after the point below 100, else none."""
-    return f"{value:#.2g}" if value < 10 else number(value, 1 if value < 99.5 else 0)
 
 
 def trained(of: str, model: str) -> Callable[[str], list[str]]:
@@ -569,28 +491,6 @@ def uneven_roads(name: str) -> list[str]:
 def textures(name: str) -> list[str]:
     found = [result(f"textures-{texture}")["figures"][name] for texture in ("brushed", "cloth", "stone", "wood")]
     return [number(figures[key][0], 3) for key in ("image_auroc", "pixel_aupro") for figures in found]
-
-
-def dents(thing: str, by: str) -> list[str]:
-    rows = result("surfaces-dents-turned-0.0-3.0")["things"]
-    still, turned = (only(rows, thing=thing, by=by, turned=degrees) for degrees in (0.0, 3.0))
-    both = ("place AUROC", "whole AUROC")
-    found = [*(number(still[key]) for key in both), still["whole, damaged"], still["dented, damaged"]]
-    return [*found, *(number(turned[key]) for key in both), turned["dented, damaged"]]
-
-
-def rasters(points: str) -> list[str]:
-    """Memory is what the process took beyond Python and its libraries."""
-    row = only(result("rasters-points-1.0-10.0")["results"], points=int(points.replace(",", "")))
-    return [
-        f"{row['tiles']:,}",
-        *(number(row[key], 0) for key in ("seconds", "cpu_seconds")),
-        number(row["points"] / row["cpu_seconds"], 0),
-        number(row["peak_mib"] - row["before_mib"], 0),
-        number(row["file_mib"], 0),
-        f"{percent(row['seen'], 2)} %",
-        number(row["iou"], 3),
-    ]
 
 
 def card_benchmarks(benchmark: str, known_by: str) -> list[str]:
@@ -689,7 +589,7 @@ def card_real(shapes: str) -> list[str]:
 
 
 SMALL = "openshape_ood/registry/small/MODEL_CARD.md"
-HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny", "small-realistic-pointnet")
+HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny")
 
 
 def small_names(view: str) -> list[str]:
@@ -754,38 +654,6 @@ def small_real(figure: str) -> list[str]:
     return [percent(one[key], 1) for one in found]
 
 
-AXIS_SETS = [
-    *(("known", size) for size in (1, 5, 20, 100)),
-    *(("half novel", size) for size in (20, 100)),
-    *(("novel", size) for size in (20, 100)),
-    ("one novel class", 100),
-]
-
-
-def axis_rows(kind: str, known_by: str, sets: Sequence[tuple[str, int]]) -> list[Any]:
-    """The rows of some sets; those of real shapes are of another run."""
-    rows = result("axis-tiny-real" if kind.startswith("real") else "axis-tiny-generated")["rows"]
-    of = "meshes" if kind.endswith("meshes") else "scans"
-    return [only(rows, kind=of, known_by=known_by, set=part, size=size) for part, size in sets]
-
-
-def axes_found(kind: str, known_by: str) -> list[str]:
-    found = axis_rows(kind, known_by, AXIS_SETS)
-    pairs = [(row["found"]["find_up"], row["wrong"]["find_up"]) for row in found]
-    least = found[-2]
-    pairs.append((least["found"]["least mean novelty"], least["wrong"]["least mean novelty"]))
-    return [f"{percent(right)} / {percent(wrong)}" for right, wrong in pairs]
-
-
-def axes_saved(kind: str, known_by: str) -> list[str]:
-    (row,) = axis_rows(kind, known_by, [("half novel", 100)])
-    return [percent(row[what][up]) for what in ("kept", "caught") for up in ("file", "z", "auto")]
-
-
-def prepared_calls(contender: str) -> list[str]:
-    return [number(value) for value in result("calls")["calls"][contender].values()]
-
-
 class Table(NamedTuple):
     """A table: the page, the start of its head, the number of labels in a row, the figures for the labels."""
 
@@ -812,9 +680,6 @@ TABLES = [
     Table("docs/results/3dos.md", "generated, tiny | known by", 2, seeds),
     Table("docs/results/3dos.md", "generated | known by | AUROC, tiny", 2, left_out),
     Table(CARD, "shapes | known by", 2, seeds_of_card),
-    Table("docs/results/decisions.md", "calibrated on, tested on", 1, coverage),
-    Table("docs/results/decisions.md", " | known by | 1 known", 2, axes_found),
-    Table("docs/results/decisions.md", " | known by | kept", 2, axes_saved),
     Table("docs/results/decisions.md", "novel classes | grouping", 2, discovered),
     Table("docs/results/over-time.md", "shared variance | rank", 1, map_validity),
     Table("docs/results/over-time.md", "things | count", 1, map_rooms),
@@ -833,32 +698,21 @@ TABLES = [
     Table("docs/results/guarantees.md", "shapes | known, novel examples", 2, two_rates),
     Table("docs/results/guarantees.md", "promise | calibration shapes", 2, marks_simulated),
     Table("docs/results/guarantees.md", "data | threshold", 2, marks_cost),
-    Table("docs/results/scenes.md", " | proposals | recall at IoU 0.25", 1, stability),
     Table("docs/results/scenes.md", " | proposals | recall at IoU 0.5 ", 1, found_objects),
     Table("docs/results/scenes.md", " | foreign object found", 1, foreign_objects),
     Table("docs/results/scenes.md", "new rooms; with color; small house", 1, points_of_rooms),
-    Table("docs/results/speed.md", " | neighbor search | forward", 1, sparse),
-    Table("docs/results/speed.md", "names | short form", 1, short_form),
-    Table("docs/results/speed.md", "preset | sizes of tiles", 1, presets, slice(-2, None)),
-    Table("docs/results/views.md", " | tiles of D", 1, pointing),
-    Table("docs/results/speed.md", "engine | rows in", 1, engines),
-    Table("docs/results/speed.md", "points | PLY: read, s", 1, scans),
     Table("docs/results/views.md", "IoU over 258, 128", 1, views),
     Table("docs/results/views.md", "IoU of a target", 1, relations),
     Table("docs/results/views.md", " | severity 0.5, points", 1, withheld),
-    Table("docs/results/speed.md", " | pixels | GFLOP", 2, steps),
     Table("docs/results/surfaces.md", "flat roads, five data seeds", 1, roads),
     Table("docs/results/surfaces.md", "uneven roads, five data seeds", 1, uneven_roads),
     Table("docs/results/surfaces.md", "generated textures", 1, textures),
     Table("docs/results/surfaces.md", "random scores", 1, no_skill),
-    Table("docs/results/surfaces.md", "object | method", 2, dents),
     Table("docs/results/speed.md", " | batch | transformer", 2, speed),
-    Table("docs/results/speed.md", "timed call | median", 1, prepared_calls),
     Table(CARD, "benchmark | known by", 2, card_benchmarks),
     Table(CARD, "never trained, 6 categories", 1, card_never_trained),
     Table(CARD, "real shapes, by name", 1, card_real),
     Table(CARD, "file | true class | predicted class", 1, card_files),
-    Table("docs/results/speed.md", "points | tiles", 1, rasters),
     Table("docs/results/speed.md", "encoder | file", 1, cost, slice(-2, None)),
     Table(
         "docs/results/baselines.md", "known by | SR1 | SR2 | SN1 | SN2 | SN3", 1, trained("baselines-generated", "tiny")
@@ -953,27 +807,6 @@ class Sentence(NamedTuple):
     words: Callable[[], str]
 
 
-def sentence_of_dents() -> str:
-    rows = result("surfaces-dents-turned-0.0-3.0")["things"]
-
-    def total(by: str, turned: float, key: str) -> tuple[int, int]:
-        counts = [row[key].split(" of ") for row in rows if row["by"] == by and row["turned"] == turned]
-        found, of = zip(*((int(one), int(all_)) for one, all_ in counts), strict=True)
-        return sum(found), sum(of)
-
-    near, pca = "nearest good point", "PCA of views"
-    (found, dents), (other, _) = total(near, 0.0, "dented, damaged"), total(pca, 0.0, "dented, damaged")
-    (wrong, _), (others_wrong, wholes) = total(near, 0.0, "whole, damaged"), total(pca, 0.0, "whole, damaged")
-    assert wrong == 0
-    turned = [total(by, 3.0, "dented, damaged")[0] for by in (near, pca)]
-    return (
-        f"finds {found} of {dents} dents and raises no false alarm. PCA of views finds {other} dents, and calls "
-        f"{others_wrong} of {wholes} undamaged scans damaged. So nearest is the default for objects. Both need scans "
-        "in the same pose: if each scan, good or tested, is turned by up to 3 degrees about the vertical axis, "
-        f"they find {turned[0]} and {turned[1]} dents."
-    )
-
-
 def both(values: Iterable[str]) -> str:
     return " and ".join(values)
 
@@ -1027,16 +860,6 @@ def sentence_of_copies() -> str:
     )
 
 
-def sentence_of_axes() -> str:
-    sets = 0
-    for of in ("generated", "real"):
-        found = result(f"axis-tiny-{of}")
-        with_known = [row for row in found["rows"] if row["set"] in ("known", "half novel")]
-        assert not any(row["wrong"]["find_up"] for row in with_known)
-        sets += len(with_known) * len(found["settings"]["seeds"]) * found["settings"]["sets"]
-    return f"wrong in none of {sets:,} sets with known shapes in them"
-
-
 def ends(values: Iterable[float], digits: int = 0) -> str:
     """ "82 to 85 %", of fractions."""
     listed = sorted(values)
@@ -1086,8 +909,6 @@ SENTENCES = [
     Sentence("docs/results/guarantees.md", sentence_of_delays),
     Sentence("docs/results/guarantees.md", sentence_of_labels),
     Sentence("docs/results/baselines.md", sentence_of_copies),
-    Sentence("docs/results/decisions.md", sentence_of_axes),
-    Sentence("docs/results/surfaces.md", sentence_of_dents),
     Sentence("docs/results/views.md", sentence_of_the_stand_in),
     Sentence("docs/results/views.md", sentence_of_completion),
     Sentence("docs/results/views.md", sentence_of_foreign_voxels),

@@ -1,7 +1,7 @@
 """Tools for comparing functions by time and memory.
 
 Contenders run in turns (A B C A B C ...), so a slow phase of the machine affects all of them. Figures are medians over
-the turns. Ratios are computed within each turn. `apart` measures the peak memory of a function in a fresh process.
+the turns. Ratios are computed within each turn. `apart` runs a function in a fresh process, to measure its memory.
 """
 
 from __future__ import annotations
@@ -12,24 +12,21 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.errors import OpenShapeError
 
-T = TypeVar("T")
 Pass = Callable[["Clock"], object]
 
 ROOT = Path(__file__).parents[2]
 STATUS, FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-PERIOD = 0.2  # seconds between two memory readings of a process
 MIB = 1 << 20
 PROGRAM = "import sys; from benchmarks.performance.harness import child; child(*sys.argv[1:])"
 
@@ -135,17 +132,6 @@ class Turns:
         return Quartiles.of((self.of(slow, stages) / self.of(fast, stages)).tolist())
 
 
-def in_turns(contenders: Mapping[str, Callable[[], T]], repeats: int, say: str = "") -> dict[str, list[T]]:
-    """Run all contenders in turns, `repeats` times; returns their results. say: name of the run, shown on stderr."""
-    results: dict[str, list[T]] = {name: [] for name in contenders}
-    for i in range(repeats):
-        for name, run in contenders.items():
-            if say:
-                print(f"{say}: {name}, {i + 1} of {repeats}", file=sys.stderr)
-            results[name].append(run())
-    return results
-
-
 def take_turns(
     passes: Mapping[str, Pass], clocks: Mapping[str, Callable[[], Clock]], repeats: int | None, seconds: float
 ) -> Turns:
@@ -159,25 +145,20 @@ def take_turns(
         passes[name](clock)
         return clock.seconds()
 
-    contenders = {name: lambda name=name: timed(name) for name in passes}
     began = time.perf_counter()
-    in_turns(contenders, 1)
+    for name in passes:
+        timed(name)
     once = time.perf_counter() - began
-    return Turns(in_turns(contenders, repeats or int(min(25, max(3, seconds // max(once, 1e-9))))))
-
-
-def least_seconds(call: Callable[[], object], repeats: int) -> float:
-    """Least CPU seconds of `repeats` calls."""
-    spent = []
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        spent.append(time.process_time() - start)
-    return min(spent)
+    turns = repeats or int(min(25, max(3, seconds // max(once, 1e-9))))
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in passes}
+    for _ in range(turns):
+        for name, times in results.items():
+            times.append(timed(name))
+    return Turns(results)
 
 
 def memory(forget: bool = False) -> dict[str, int]:
-    """Memory of this process in bytes: "resident", "peak", and on Linux "private" (anonymous pages).
+    """Memory of this process in bytes: "resident" and "peak".
 
     Without /proc, "resident" is the peak; on Windows the result is empty. forget: reset the peak first.
     """
@@ -192,7 +173,7 @@ def memory(forget: bool = False) -> dict[str, int]:
         with suppress(OSError):  # some containers forbid this; the peak then includes the imports
             FORGET.write_text("5", encoding="ascii")
     # not ru_maxrss, because a child inherits it from its parent
-    names = {"VmHWM:": "peak", "VmRSS:": "resident", "RssAnon:": "private"}
+    names = {"VmHWM:": "peak", "VmRSS:": "resident"}
     lines = [line.split() for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines() if line]
     return {names[line[0]]: int(line[1]) * 1024 for line in lines if line[0] in names}
 
@@ -203,92 +184,24 @@ def peak_mb() -> int | None:
     return peak and round(peak / MIB)
 
 
-@dataclass(frozen=True)
-class Child:
-    """Result of a function run in its own process.
+def apart(what: str, function: Callable[..., Any], /, *given: Any) -> Any:
+    """Result of `function(*given)` in a fresh Python process; arguments and result must be JSON.
 
-    result: return value; peak_mib: peak memory of the process and its children, with shared pages counted once, None if
-    not measured; left: number of processes still running.
-    """
-
-    result: Any
-    peak_mib: float | None
-    left: int
-
-
-def apart(
-    what: str, function: Callable[..., Any], /, *given: Any, watch: bool = False, show: bool = False, env: Any = None
-) -> Child:
-    """Run `function(*given)` in a fresh Python process; arguments and result must be JSON.
-
-    Parameters
-    ----------
-    what : str
-        Name of the run, for errors.
-    watch : bool
-        Measure the memory of the process and all its descendants, five times a second (Linux).
-    show : bool
-        Show its stderr instead of keeping it for an error.
-    env : mapping, optional
-        Environment of the process.
-
-    Raises
-    ------
-    OpenShapeError
-        If the exit status is not 0; with the last line of stderr.
+    Raises `OpenShapeError` with the last line of stderr if the exit status is not 0. what: name of the run, for errors.
     """
     # same module search path as in this process
-    env = {**(os.environ if env is None else env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", PROGRAM, function.__module__, function.__qualname__, json.dumps(given)]
-    peak, seen = 0.0, set[int]()
-    # files instead of pipes, which could fill up and block
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=None if show else err, cwd=ROOT, env=env)  # noqa: S603
-        try:
-            while watch and process.poll() is None:
-                family = family_of(process.pid)
-                seen |= family
-                peak = max(peak, sum(map(memory_of, family)))
-                time.sleep(PERIOD)
-            status = process.wait()
-        finally:
-            process.kill()
-        out.seek(0), err.seek(0)
-        lines = (err if status else out).read().strip().splitlines()
-    if status:
-        raise OpenShapeError(f"{what}: {lines[-1] if lines else f'exit status {status}'}")
-    return Child(json.loads(lines[-1]), peak or None, sum(1 for one in seen if memory_of(one)))
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)  # noqa: S603
+    lines = (done.stderr if done.returncode else done.stdout).strip().splitlines()
+    if done.returncode:
+        raise OpenShapeError(f"{what}: {lines[-1] if lines else f'exit status {done.returncode}'}")
+    return json.loads(lines[-1])
 
 
 def child(module: str, function: str, given: str) -> None:
     """Main function in the process of `apart`."""
     print(json.dumps(getattr(importlib.import_module(module), function)(*json.loads(given))))
-
-
-def family_of(root: int) -> set[int]:
-    """Ids of a process and all its descendants; empty without /proc."""
-    parents: dict[int, list[int]] = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(place.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # the process has ended
-            continue
-        parents.setdefault(parent, []).append(int(place.parent.name))
-    family, waiting = set[int](), [root]
-    while parents and waiting:
-        process = waiting.pop()
-        family.add(process)
-        waiting += parents.get(process, [])
-    return family
-
-
-def memory_of(process: int) -> float:
-    """Proportional set size of a process in MiB; 0 if it does not exist."""
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def machine() -> dict[str, Any]:
@@ -305,8 +218,8 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {p: importlib.import_module(p).__version__ for p in packages}
 
 
-def write_meshes(folder: Path, count: int, seed: int, endings: Sequence[str] = ("obj",)) -> list[Path]:
-    """Write generated shapes to `folder`/CATEGORY/, with alternating categories and file endings; returns the paths."""
+def write_meshes(folder: Path, count: int) -> list[Path]:
+    """Write generated shapes of alternating categories to `folder`/CATEGORY/ as OBJ; returns the paths."""
     import trimesh
 
     from openshape_ood.synthetic import categories, generate
@@ -314,9 +227,9 @@ def write_meshes(folder: Path, count: int, seed: int, endings: Sequence[str] = (
     names = categories()
     paths = []
     for i in range(count):
-        name, ending = names[i % len(names)], endings[i % len(endings)]
-        paths.append(folder / name / f"{i:07}.{ending}")
+        name = names[i % len(names)]
+        paths.append(folder / name / f"{i:07}.obj")
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        mesh = generate(name, seed + i)
+        mesh = generate(name, i)
         trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(paths[-1])
     return paths

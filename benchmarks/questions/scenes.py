@@ -5,8 +5,7 @@ the true instances, the table has recall and precision of proposals, accuracy of
 known against novel objects, and mean IoU of labelled points. In other rooms one foreign object is ranked by novelty.
 Prints tables, writes the same as JSON, and draws three rooms.
 
-`--only-pictures` only draws. `--stability` only measures which proposals are found again after noise, rounding and
-rotation; every other room is then crowded.
+`--only-pictures` only draws.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions import harness, scene_stability
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.scenes import draw_rooms
 from benchmarks.scene_data.house import house_rooms
 from benchmarks.scene_data.judging import (
@@ -60,7 +58,6 @@ LATER = 1000  # offset to the seeds of rooms with a foreign object
 RANKED = ("connected pieces", "merge tree", TRUE)
 ROOMS, HOUSE = "generated rooms", "small house"
 SHOWN = 3  # scans in the picture
-CROWD = 26  # objects of a crowded room, or as many as it has space for
 COLUMNS = {
     "proposals": "proposals",
     "recall25": "R25",
@@ -166,8 +163,6 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=0, foreign=0)
     if not (args.rooms or args.real or (args.foreign and not args.only_pictures)):
         raise InputError("there is nothing to measure or draw; expected --rooms or --foreign above 0, or --real DIR")
-    if args.stability:
-        return run_stability(args)
     encoder, text = harness.loaded(args)
     sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:
@@ -198,19 +193,6 @@ def run(args: argparse.Namespace) -> None:
     harness.finish(args, name, report, tables(report), drawn, ("real", "only_pictures"))
 
 
-def run_stability(args: argparse.Namespace) -> None:
-    args.out.mkdir(parents=True, exist_ok=True)
-    crowds = [None, CROWD]
-    sets = {ROOMS: [room(args.seed + i, objects=crowds[i % 2]) for i in range(args.rooms)]} if args.rooms else {}
-    if args.real:
-        sets[HOUSE] = house_rooms(args.real)
-    figures = scene_stability.compared(sets, args.progress)
-    settings = {"rooms": args.rooms, "first_seed": args.seed, "crowd": CROWD, "stable": scene_stability.STABLE}
-    report = {"settings": settings | {"least_points": LEAST}, "figures": figures}
-    path = write_json(args.out / "scenes-stability.json", harness.finite(report))
-    print(*scene_stability.tables(figures), path, sep="\n\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     about = "are the objects of a scan found and named, and are novel ones recognized?"
@@ -222,5 +204,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--method", help="novelty method (default: the one for names)")
     parser.add_argument("--size-weight", type=float, default=0.0, help="weight of the size in meters (default: 0)")
     parser.add_argument("--only-pictures", action="store_true", help="only draw three scans")
-    parser.add_argument("--stability", action="store_true", help="only measure the stability of proposals")
     return options.run(parser, run, argv, ignored=UntrainedNameWarning)  # untrained names are part of this benchmark

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.threedos.splits import load_split
-from benchmarks.training.vocabulary import held_out, trained_categories
+from benchmarks.training.vocabulary import trained_categories
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.registry.names import find_checkpoint
@@ -49,11 +49,9 @@ class GeneratedShapes(Dataset[tuple[np.ndarray, int, int]]):
     Variants are numbered over all categories.
     """
 
-    def __init__(
-        self, names: Sequence[str], samples: int, points: int, color: float, seed: int, hold_out: bool = False
-    ) -> None:
+    def __init__(self, names: Sequence[str], samples: int, points: int, color: float, seed: int) -> None:
         self.names, self.samples, self.points, self.color, self.seed = names, samples, points, color, seed
-        self.shown = {c: sorted(set(variants(c)) - set(held_out(c))) if hold_out else list(variants(c)) for c in names}
+        self.shown = {c: list(variants(c)) for c in names}
         self.first_variant = np.cumsum([0, *(len(self.shown[c]) for c in names)])
 
     def __len__(self) -> int:
@@ -144,7 +142,7 @@ def optimizers_of(network: PointBERT, others: list[nn.Parameter], args: argparse
 def train(row: Row, names: Sequence[str], text: TextEncoder, args: argparse.Namespace) -> PointBERT:
     network = initial_network(row, args.seed)
     targets = Names(names, text)
-    data = GeneratedShapes(names, args.samples, row.spec.count, row.spec.color, args.seed, args.hold_out)
+    data = GeneratedShapes(names, args.samples, row.spec.count, row.spec.color, args.seed)
     classifier = nn.Linear(row.sizes.embedding_dim, int(data.first_variant[-1]))
     log_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
     parameters = [*network.parameters(), *classifier.parameters(), log_scale]
@@ -190,7 +188,6 @@ def main() -> None:
     parser.add_argument(
         "--leave-out", choices=("sr1", "sr2"), default="", help="leave out the novel classes of a benchmark"
     )
-    parser.add_argument("--hold-out", action="store_true", help="leave out the variants of vocabulary.held_out")
     parser.add_argument("--samples", type=int, default=400_000, help="number of shapes (default: 400,000)")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="rate of vectors and convolutions")
@@ -210,7 +207,6 @@ def main() -> None:
     started = time.time()
     network = train(find_checkpoint("tiny"), names, TextEncoder.from_pretrained("tiny", cache=False), args)
     facts = {"categories": names, "samples": args.samples, "batch_size": args.batch_size, "seed": args.seed}
-    facts["hold_out"] = args.hold_out
     facts["minutes"] = round((time.time() - started) / 60, 1)
     with replacing(args.out) as partial:
         save_file(network.state_dict(), partial, metadata={"training": json.dumps(facts)})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
-from openshape_ood.synthetic import categories, synonyms, variants
+from openshape_ood.synthetic import categories, synonyms
 
 # categories outside the training of `tiny`
 UNSEEN = ("bicycle", "headphones", "ladder", "skateboard", "teapot", "umbrella")
@@ -17,11 +15,6 @@ def trained_categories() -> list[str]:
 def trained_names() -> list[str]:
     """All names that `tiny` was trained with: categories and their synonyms."""
     return [name for c in trained_categories() for name in (c, *synonyms(c))]
-
-
-def held_out(category: str) -> list[str]:
-    """The variants of a category that `train_tiny --hold-out` leaves out: about a sixth, chosen by hash."""
-    return [v for v in variants(category) if crc32(f"{category} {v}".encode()) % 6 == 0]
 
 
 if __name__ == "__main__":

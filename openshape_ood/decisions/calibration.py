@@ -8,7 +8,7 @@ gives the distribution of the number of kept shapes.
 Exchangeability does not hold if the calibration shapes are clean models and the tested shapes are scans, or if the
 proportions of the classes differ. It does not hold for examples that the score uses (see `leave_one_out`), nor for
 several scans of one object (see `one_of_each`). Remedy: calibrate on known shapes from the source of the tested shapes;
-a small set is enough. `python -m benchmarks coverage` measures all these cases.
+a small set is enough.
 
 Scores grow with novelty: a shape is kept as known if its score is at most the threshold.
 """

@@ -4,7 +4,6 @@ A single shape is ambiguous: a table on its side looks like a shelf. For a set, 
 First, the mean novelty is significantly lower than under the next best axis, in a paired test. Second, clearly more
 shapes are kept as known than under any other axis. If all shapes are novel, no axis meets the second condition, and the
 result is "undecided".
-`python -m benchmarks axis` measures how well this works.
 """
 
 from __future__ import annotations

@@ -16,9 +16,7 @@ COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results"
 # command -> the committed result, and options of another run
 QUESTIONS: dict[str, tuple[str, list[str]]] = {
     "scores": ("scores-tiny-generated", ["--per-class", "3"]),
-    "axis": ("axis-tiny-generated", ["--sets", "3"]),
     "comparators": ("comparators-tiny-generated", ["--compounds", "9"]),
-    "coverage": ("sr1-tiny-coverage", ["--data-seed", "1"]),
     "discovery": ("discovery-tiny-generated", ["--seeds", "1", "2"]),
     "localize": ("explain-tiny", ["--count", "3"]),
 }
@@ -72,9 +70,7 @@ def test_another_run_leaves_the_committed_one_alone(
     monkeypatch.setattr(harness, "write_json", kept)
 
     def finished(args: argparse.Namespace) -> None:
-        named = {"scores": ("data_root",), "coverage": ("name", "data_root"), "axis": ("data_root",)}.get(command, ())
-        if command == "comparators":
-            named = ("save",)
+        named = {"scores": ("data_root",), "comparators": ("save",)}.get(command, ())
         harness.finish(args, committed, report | {"other_weights": []}, [], named=named)
 
     monkeypatch.setattr(module, "run", finished)

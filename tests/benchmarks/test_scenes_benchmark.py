@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import trimesh
 
-from benchmarks.questions import harness, scene_stability, scenes
+from benchmarks.questions import harness, scenes
 from benchmarks.scene_data import house
 from benchmarks.scene_data.judging import LEAST, TRUE, WAYS, Case, counted, foreign_ranks
 from openshape_ood.errors import InputError
-from openshape_ood.scenes import Scene, find_objects
+from openshape_ood.scenes import Scene
 from openshape_ood.synthetic.rooms import Room
 from openshape_ood.synthetic.rooms.furnish import Item
 
@@ -74,26 +74,6 @@ def test_only_objects_of_enough_points_count() -> None:
     scene = Scene(np.random.RandomState(0).rand(len(instances), 3), labels=instances, instances=instances)
     items = tuple(Item("cup", i, False, np.eye(4), np.zeros((2, 3))) for i in (1, 2))
     assert counted(Room(scene, ("none", "cup"), items, np.empty((0, 3)))) == [1]
-
-
-def test_which_proposals_return() -> None:
-    scene = Scene(np.random.RandomState(0).rand(20, 3))
-    first, other = (find_objects(scene, regions=rows) for rows in ([np.arange(10), [15, 16]], [np.arange(8), [18, 19]]))
-    assert scene_stability.returned(first, other).tolist() == [0.8, 0.0]
-    assert scene_stability.returned(first, find_objects(scene, regions=[])).tolist() == [0, 0]
-    rounded = scene_stability.again(scene)["rounded to 1 mm"].points
-    assert 0 < np.abs(rounded - scene.points).max() < 6e-4
-    np.testing.assert_allclose(scene_stability.turned(np.array([[1.0, 0, 3]]), 90), [[0, 1, 3]], atol=1e-9)
-
-
-@pytest.mark.slow
-def test_a_small_run_of_stability(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert scenes.main(["--stability", "--rooms", "1", "--quiet", "--out", str(tmp_path)]) == 0
-    figures = json.loads((tmp_path / "scenes-stability.json").read_text())["figures"]["generated rooms"]
-    (_, one), (_, vote) = figures.items()
-    assert one["stable"] == 1 and vote["recall50"] > 0.5
-    assert all(back["0.5"] >= back["0.9"] for back in vote["returned"].values())
-    assert "% found again" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 import torch
 import toy_network
 
-from benchmarks.performance.harness import Clock, Quartiles, Turns, in_turns, take_turns
+from benchmarks.performance.harness import Clock, Quartiles, Turns, take_turns
 from benchmarks.performance.networks import made_up_encoder, made_up_weights
 from benchmarks.performance.speed import products
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
@@ -228,13 +228,6 @@ def test_ratios_are_taken_within_a_turn() -> None:
     turns = Turns({"slow": [{"x": 2.0, "y": 1.0}, {"x": 40.0, "y": 20.0}], "fast": [{"x": 1.0}, {"x": 10.0}]})
     assert turns.ratio("slow", "fast") == Quartiles(4.5, 3.75, 5.25)  # of 3 and 6
     assert turns.time("slow", ("x",)).median == 21
-
-
-def test_other_contenders_take_turns_too(capsys: pytest.CaptureFixture[str]) -> None:
-    calls = iter(range(6))
-    found = in_turns({"a": lambda: next(calls), "b": lambda: next(calls)}, 3, say="numbers")
-    assert found == {"a": [0, 2, 4], "b": [1, 3, 5]}
-    assert capsys.readouterr().err.splitlines()[3] == "numbers: b, 2 of 3"
 
 
 def test_all_passes_of_a_network_agree(row: Row, points: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ import pytest
 from made_up_crn import checkpoint, written
 from PIL import Image
 
-from benchmarks.surfaces import command, contenders, dents, generated, layouts, published, search, textures
+from benchmarks.surfaces import command, contenders, generated, layouts, published, search, textures
 from benchmarks.training.log import training_log
 from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc
@@ -233,19 +233,6 @@ def test_a_search_says_what_it_lacks(words: list[str], said: str, capsys: Any) -
     assert search.main(words) == 1 and said in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_dents_are_found(tmp_path: Path) -> None:
-    small = ["--quiet", "--things", "1", "--tested", "2", "--good", "8", "--points", "20000", "--out", str(tmp_path)]
-    assert dents.main(small) == 0
-    path = next(tmp_path.glob("surfaces-dents-*.json"))
-    told = json.loads(path.read_text())
-    nearest, views = told["things"]
-    assert (nearest["by"], views["by"]) == ("nearest good point", "PCA of views")
-    assert views["place AUROC"] > 0.9 and nearest["place AUROC"] > 0.8  # the views find the place better
-    assert nearest["whole AUROC"] == 1 and nearest["dented, damaged"] == "2 of 2"
-    assert path.with_suffix(".png").is_file()
-
-
 @pytest.fixture(scope="module")
 def brushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first of the generated textures; the others, with three times as many images, are not written."""
@@ -281,16 +268,6 @@ def test_an_uneven_road_is_another_road_with_the_same_damage() -> None:
     assert (flat.truth == uneven.truth).all()
     rise = (uneven.points - flat.points)[:, 2]
     assert rise.min() < -0.01 and np.abs(np.median(rise)) < 0.01
-
-
-def test_dents_are_asked_of_two_methods_and_of_turned_scans(tmp_path: Path) -> None:
-    argv = ["--points", "1500", "--good", "4", "--tested", "1", "--things", "1", "--turned", "0", "20", "--quiet"]
-    assert dents.main([*argv, "--out", str(tmp_path)]) == 0
-    (path,) = tmp_path.glob("surfaces-dents*.json")
-    rows = json.loads(path.read_text())["things"]
-    assert [(row["by"], row["turned"]) for row in rows] == [
-        (by, turn) for turn in (0, 20) for by in dents.METHODS.values()
-    ]
 
 
 KEPT = ("crn", "crn-without-competition", "crn-published-recipe")

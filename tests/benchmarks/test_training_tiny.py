@@ -11,7 +11,7 @@ import trimesh
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from benchmarks.training import held_out, real, train_tiny, vocabulary
+from benchmarks.training import real, train_tiny, vocabulary
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.errors import InputError
 from openshape_ood.synthetic import generate, variants
@@ -37,20 +37,8 @@ def test_the_same_arguments_train_the_same_file(trained):
     assert all(np.array_equal(one[key], two[key]) for key in one)
     with safe_open(first, framework="numpy") as file:
         facts = json.loads(file.metadata()["training"])
-    assert facts["categories"] == vocabulary.trained_categories() and not facts["hold_out"]
+    assert facts["categories"] == vocabulary.trained_categories()
     assert ShapeEncoder.from_pretrained("tiny", checkpoint=first, device="cpu").dim == 192
-
-
-def test_held_out_variants_are_never_shown():
-    names = vocabulary.trained_categories()
-    data = train_tiny.GeneratedShapes(names, 100, 64, 0.4, 0, hold_out=True)
-    everything = train_tiny.GeneratedShapes(names, 100, 64, 0.4, 0)
-    for name in names:
-        assert not set(data.shown[name]) & set(vocabulary.held_out(name))
-        assert data.shown[name], f"every variant of {name} is held out"
-        assert everything.shown[name] == list(variants(name))
-    assert sum(len(vocabulary.held_out(name)) for name in names) > 60
-    assert all(len(held_out.shown(name)) <= len(vocabulary.held_out(name)) for name in names)
 
 
 def test_a_sample_is_a_function_of_its_number():

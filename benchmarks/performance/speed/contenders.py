@@ -121,7 +121,7 @@ def write_files(folder: Path, count: int, points: int) -> Mapping[str, list[Path
     for path, xyz in zip(clouds, made_up_clouds(count, DENSER * points), strict=True):
         colors = np.asarray(255 * (xyz - xyz.min(axis=0)) / np.maximum(np.ptp(xyz, axis=0), 1e-9), dtype=np.uint8)
         trimesh.PointCloud(xyz, colors=colors).export(path)
-    return {"clouds": clouds, "meshes": write_meshes(folder, count, seed=0)}
+    return {"clouds": clouds, "meshes": write_meshes(folder, count)}
 
 
 def made_up_clouds(count: int, points: int) -> list[np.ndarray]:

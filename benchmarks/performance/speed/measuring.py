@@ -154,7 +154,7 @@ def peaks(cell: Cell, settings: Settings) -> dict[str, dict[str, int]]:
     for who in (OURS, *cell.others):
         what = f"peak memory of {who}, {cell.model}, batch {cell.batch}"
         try:
-            result[who] = apart(what, one_pass, who, cell.model, cell.precision, cell.batch, asdict(settings)).result
+            result[who] = apart(what, one_pass, who, cell.model, cell.precision, cell.batch, asdict(settings))
         except OpenShapeError as error:  # keep the times
             print(f"note: {error}", file=sys.stderr)
     return result

@@ -83,14 +83,6 @@ def _convolution(args: Any, result: Tensor) -> list[Product]:
     return _by_weights(weight, many.numel() // len(weight), weight[0].numel(), len(weight) // groups, groups)
 
 
-def _convolution_backward(args: Any, result: Any) -> list[Product]:
-    """Gradients of input and weights, each with as many operations as the forward pass."""
-    grad, given, weight = args[:3]
-    (forward,) = _convolution((given, weight, None, *args[4:10]), grad)
-    to_weights = replace(forward, rows=forward.columns, inner=forward.rows, columns=forward.inner, weights=None)
-    return [product for product, needed in zip((forward, to_weights), args[10], strict=False) if needed]
-
-
 def _attention(args: Any, result: Any) -> list[Product]:
     query, key, value = args[:3]
     *batch, rows, width = query.shape
@@ -105,7 +97,6 @@ SHAPES: dict[str, Callable[[Any, Any], list[Product]]] = {
     "addmm": lambda args, _: _of_matrices(*args[1:3]),
     "baddbmm": lambda args, _: _of_matrices(*args[1:3]),
     "convolution": _convolution,
-    "convolution_backward": _convolution_backward,
     "scaled_dot_product_attention": _attention,
 }
 
@@ -151,15 +142,10 @@ class Bound:
 
     All results are written to the same memory. Each layer has its own weights, because for small batches reading the
     weights takes most of the time.
-
-    largest: most elements of a matrix at once. Use a small number for convolutions, because a network does not unfold
-    the whole input for them.
     """
 
-    def __init__(
-        self, products: Sequence[Product], device: torch.device, dtype: torch.dtype, largest: int | None = None
-    ) -> None:
-        self.device, self.dtype, self.largest = device, dtype, largest or LARGEST
+    def __init__(self, products: Sequence[Product], device: torch.device, dtype: torch.dtype) -> None:
+        self.device, self.dtype = device, dtype
         self._data: dict[tuple[str, tuple[int, ...]], Tensor] = {}
         self._stages: dict[str, list[Callable[[], object]]] = defaultdict(list)
         for product in products:
@@ -173,13 +159,13 @@ class Bound:
             clock.mark(stage)
 
     def _pieces(self, product: Product) -> Iterator[Callable[[], object]]:
-        """Yield functions that compute the product, in as few pieces as `largest` allows."""
+        """Yield functions that compute the product, in as few pieces as `LARGEST` allows."""
         batch, rows, inner, columns = product.batch, product.rows, product.inner, product.columns
         if batch > 1:
-            batch = min(batch, max(1, self.largest // (rows * columns)))
+            batch = min(batch, max(1, LARGEST // (rows * columns)))
         else:
-            inner = inner if product.weights else min(inner, max(1, self.largest // columns))
-            rows = min(rows, max(1, self.largest // max(inner, columns)))
+            inner = inner if product.weights else min(inner, max(1, LARGEST // columns))
+            rows = min(rows, max(1, LARGEST // max(inner, columns)))
         shape = (batch, columns, inner)
         right = (self._made_up(shape) if product.weights else self._reused("right", shape)).transpose(1, 2)
         left, out = self._reused("left", (batch, rows, inner)), self._reused("out", (batch, rows, columns))
