@@ -589,7 +589,7 @@ def card_real(shapes: str) -> list[str]:
 
 
 SMALL = "openshape_ood/registry/small/MODEL_CARD.md"
-HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny")
+HELD_OUT = ("small-realistic", "small-realistic-static", "small-realistic-tiny", "small-realistic-pointnet")
 
 
 def small_names(view: str) -> list[str]:

@@ -152,7 +152,9 @@ def test_verify_compares_packaged_data_with_the_installed_bill(archives: dict[st
         for code, files in map(json.loads, done.stdout.splitlines())
     )
     assert code == 0 and {*sound.values()} == {"sound"}
-    assert {"tiny/calibration.safetensors", "tiny/tokenizer.json", "scenes/sizes.json", "tiny/text.safetensors"} <= {*sound}
+    assert {"tiny/calibration.safetensors", "tiny/tokenizer.json", "scenes/sizes.json", "tiny/text.safetensors"} <= {
+        *sound
+    }
     assert damaged_code == 1
     assert (damaged["scenes/sizes.json"], damaged["tiny/calibration.safetensors"]) == ("damaged", "missing")
 

@@ -7,8 +7,8 @@ four simulated scans (`small_data.viewed`) each, without and with floor, wall an
 
 The first figure is the accuracy among all classes. Then half of the classes are known, by names or by up to three whole
 objects, which are not tested; accuracy among the known classes and AUROC are means over 40 seeds. Baselines without a
-network are the nearest example by distances between points (D2) and by FPFH. Classes without a vector in the text
-encoder are left out and listed.
+network are the nearest example by distances between points (D2) and by FPFH; --pointnet evaluates PointNet. Classes
+without a vector in the text encoder are left out and listed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from benchmarks.object_pack import ObjectPack, read_pack
 from benchmarks.questions.objects import EXAMPLES, one_sided, pair_distances
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import Table
-from benchmarks.training import fpfh, real
+from benchmarks.training import fpfh, real, train_pointnet
 from benchmarks.training.small_data import FOLDS, fold_of, viewed
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
+from openshape_ood.registry.files import sha256
 
 SEEDS = range(40)
 VIEWS = {"whole": 1, "one-sided": 4, "cluttered": 4}  # view -> clouds per object
@@ -47,7 +48,8 @@ ALIASES = {"tv stand": ("television", "cabinet")}
 def measured(args: argparse.Namespace) -> dict[str, Any]:
     where = {"registry": args.registry}
     text = TextEncoder.from_pretrained(args.model, **where)
-    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device="cpu", **where)
+    if not args.pointnet:
+        encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device="cpu", **where)
     if args.real:
         aliases = {name: words for name, words in ALIASES.items() if not text.serves(name)}
         text = TextEncoder.from_pretrained(args.model, aliases=aliases, **where)
@@ -64,7 +66,10 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     features: dict[str, dict[str, np.ndarray]] = {}
     for view, some in clouds.items():
         features[view] = {name: np.stack([rule(one, i) for i, one in enumerate(some)]) for name, rule in RULES.items()}
-        features[view]["embedding"] = encoder.encode(some, up="y")
+        if args.pointnet:
+            features[view]["embedding"] = train_pointnet.embeddings(args.pointnet, some)
+        else:
+            features[view]["embedding"] = encoder.encode(some, up="y")
     names = np.unique(pack.classes)
     vectors = text.encode(names.tolist())
     right = {
@@ -78,9 +83,9 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         means = {name: over_seeds([one[name] for one in some_rows]) for name in ("accuracy", "auroc")}
         figures.append({"view": view, "way": way} | means)
     return {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
-        "training": trained(args.checkpoint),
+        "model": "PointNet" if args.pointnet else encoder.identity.checkpoint,
+        "checkpoint_sha256": sha256(args.pointnet) if args.pointnet else encoder.identity.sha256,
+        "training": trained(args.pointnet or args.checkpoint),
         "torch": torch.__version__,
         "part": args.part,
         "objects": len(pack.classes),
@@ -178,13 +183,14 @@ def main() -> None:
     parser.add_argument("--part", choices=(*FOLDS, "all"), default="all", help="part of the pack (default: all)")
     parser.add_argument("--model", default="small")
     parser.add_argument("--checkpoint", type=Path, help="a network of `train_small --leave-out PART`")
+    parser.add_argument("--pointnet", type=Path, help="a file of train_pointnet, instead of the encoder")
     parser.add_argument("--names-of", help="only classes that the text encoder of this model has, for a comparison")
     parser.add_argument("--registry", type=Path)
     parser.add_argument("--real", type=Path, help="measure the shapes of real.toml in this folder, instead of a pack")
     parser.add_argument("--out", type=Path, default=Path("results/small-part.json"))
     args = parser.parse_args()
-    if not args.pack and not args.real:
-        parser.error("expected a pack, or --real DIR")
+    if not args.pack and (not args.real or args.pointnet):
+        parser.error("expected a pack, or --real without --pointnet")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)
         content = measured(args)

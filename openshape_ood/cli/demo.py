@@ -38,7 +38,7 @@ def demo(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Score and localize generated shapes with a packaged encoder: offline, in seconds. Writes demo.png and demo.ply."""
+    """Score and localize generated shapes with a packaged encoder, offline. Writes demo.png and demo.ply."""
     from openshape_ood.cli import thresholds
     from openshape_ood.novelty import NoveltyPipeline
 

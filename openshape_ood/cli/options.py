@@ -125,8 +125,8 @@ KnownFiles = Annotated[
     ),
 ]
 MODEL = (
-    "Encoder: small or tiny (in the package, offline), vitb32 or another name of `checkpoints list` (downloaded), or an "
-    "ensemble such as vitb32+uni3d-b"
+    "Encoder: small or tiny (in the package, offline), vitb32 or another name of `checkpoints list` (downloaded), or "
+    "an ensemble such as vitb32+uni3d-b"
 )
 Model = Annotated[str, option(ENCODER, f"{MODEL}.", "NAME", "--model", "-m", completer=checkpoint_names)]
 CheckpointFile = Annotated[Path | None, option(ENCODER, "Your file with the encoder's weights.", "FILE")]

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.object_pack import ObjectPack, read_pack
-from benchmarks.training import evaluate_small, fpfh, small_data, small_names, train_small
+from benchmarks.training import evaluate_small, fpfh, small_data, small_names, train_pointnet, train_small
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.errors import InputError
 from openshape_ood.registry.files import fetch
@@ -192,13 +192,20 @@ def test_the_new_layers_learn_alone_first_and_weights_go_back(
         torch.testing.assert_close(found, torch.full_like(found, expected))
 
 
-def test_rules_are_measured_beside_it(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pointnet_and_rules_are_measured_beside_it(
+    pack: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_data, "BLOCK", 4)
+    where = tmp_path / "pointnet.safetensors"
+    what = [str(pack), str(clip), "--out", str(where), "--steps", "2", "--batch-size", "4", "--leave-out", "market"]
+    monkeypatch.setattr(sys, "argv", ["train_pointnet", *what])
+    train_pointnet.main()
     monkeypatch.setattr(evaluate_small, "SEEDS", range(2))
-    what = [str(pack), "--part", "all", "--model", "tiny", "--out", str(tmp_path / "found.json")]
+    what = [str(pack), "--part", "all", "--pointnet", str(where), "--out", str(tmp_path / "found.json")]
     monkeypatch.setattr(sys, "argv", ["evaluate_small", *what])
     evaluate_small.main()
     found = json.loads((tmp_path / "found.json").read_text())
-    assert found["model"] == "tiny" and found["objects"] == 4
+    assert found["model"] == "PointNet" and found["training"]["leave_out"] == "market" and found["objects"] == 4
     by_rules = [one for one in found["half_known"] if one["way"] == "examples, FPFH" and one["view"] == "whole"]
     assert by_rules[0]["accuracy"]["mean"] == 1
 
