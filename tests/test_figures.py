@@ -206,7 +206,7 @@ def sentence_of_the_missed_objects_of_a_map() -> str:
     partial = sum(one["found"] and not one["looks"] for one in missed)
     return (
         f"Of the {len(missed)} missed objects, {absent} are not on the map, {partial} were never seen whole, and "
-        f"{len(missed) - absent - partial} look like known furniture to tiny."
+        f"{len(missed) - absent - partial} were called known."
     )
 
 
@@ -626,7 +626,8 @@ def packaged_encoders(use: str) -> list[str]:
 def packaged_encoder(name: str, place: str, figure: str) -> float:
     where = {"rooms of a real house": "small house", "one foreign object": "ranks"}.get(place, place)
     kinds = {"groups of seen classes": "seen in training", "groups of never seen classes": "never seen"}
-    keys = {"right name": "name", "AUROC": "auroc", "known kept": "kept", "foreign called new": "new"}
+    keys = {"right name": "name", "known right": "known", "AUROC": "auroc", "known kept": "kept"}
+    keys["foreign called new"] = "new"
     measured: dict[str, Any] = {}
     if place == "parts of shapes":
         measured = result(f"explain-{name}")["figures"]["all"]["auroc"]["local"]
@@ -826,11 +827,11 @@ def sentence_of_completion() -> str:
     seen, masks = "network - the same, dilated", "network - true mask, dilated"
     hidden = figures(many, "hidden cells found", lambda value: f"{percent(value)} %")
     return (
-        f"The network is {figures(many, seen)} above the best baseline from visible points. In rooms with fewer "
-        f"objects it is {figures(few, seen)} above. There it also exceeds dilated true masks, by "
-        f"{figures(few, masks)}; among 8 to 13 objects the differences are {figures(many, masks)}. Most errors come "
-        "from the affinities, not from the completion: see the row with clean masks. The network finds "
-        f"{hidden} of the hidden cells."
+        f"The IoU of the network is {figures(many, seen)} higher than that of the best baseline from visible points. "
+        f"In rooms with fewer objects it is {figures(few, seen)} higher. In these rooms it also exceeds dilated true "
+        f"masks, by {figures(few, masks)}. In rooms with 8 to 13 objects the differences are {figures(many, masks)}. "
+        "Most errors come from the affinities, not from the completion: see the row with clean masks. The network "
+        f"finds {hidden} of the hidden cells."
     )
 
 
