@@ -35,7 +35,7 @@ app = App(
     help="Is this 3D object one of the classes we know, or something new?",
     help_epilogue="Options before a command: "
     + "; ".join(f"{word}: {about}" for word, about in BEFORE.items())
-    + ".\n\nopenshape-ood COMMAND --help shows examples. With --model tiny, shapes and scans need no network. "
+    + ".\n\nopenshape-ood COMMAND --help shows examples. With --model small, shapes and scans need no network. "
     "Exit codes: 0 success, 1 some inputs failed or a check found a problem, 2 wrong usage or no result, "
     "130 interrupted.",
     help_format="rich",

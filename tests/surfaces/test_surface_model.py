@@ -220,12 +220,12 @@ def test_settings_that_have_no_say_are_refused():
         ),
         ([sheet(1), sheet(2)], {"values": (0, 1)}, "values has no effect: the data are clouds"),
         ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size has no effect: a rasterizer is given"),
-        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, r"\. Leave it out, or give shape='sheets'$"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, r"\. Leave it out, or give shape='sheets'\.$"),
         ([sample(table, 500, seed) for seed in (1, 2)], {"size": 32}, "or give reconstructor='pca'"),
         (
             [sample(table, 500, 1)],
             {"cell": 1, "channels": [], "shape": "objects"},
-            r"are objects, not sheets\. Leave them out$",
+            r"are objects, not sheets\. Leave them out\.$",
         ),
     ):
         with pytest.raises(InputError, match=told):
