@@ -602,6 +602,12 @@ def small_steps(view: str) -> list[str]:
     return [percent(result(name)["zero_shot"][view]["mean"], 1) for name in runs]
 
 
+def small_ablations(run: str) -> list[str]:
+    name = run.strip("`-") if "--" in run else run.removeprefix("all, ").replace(" ", "-")
+    found = result(f"small-realistic-steps-1000-{name}")["zero_shot"]
+    return [percent(found[view]["mean"], 1) for view in ("whole", "one-sided", "cluttered")]
+
+
 def small_folds(collection: str, network: str) -> list[str]:
     found = result(f"small-{collection}" + ("-tiny" if network == "tiny" else ""))
     cells = (found["zero_shot"][view] for view in ("whole", "one-sided", "cluttered"))
@@ -670,6 +676,7 @@ PUBLISHED = "known by | SR1 | SR2 | SN1 | SN2 | SN3 | published SR1 | published 
 TABLES = [
     Table(SMALL, "right one of 49 classes | small", 1, small_names),
     Table(SMALL, "right one of 49 classes | 2,076", 1, small_steps),
+    Table(SMALL, "right one of 49 classes, 1,000 steps", 1, small_ablations),
     Table(SMALL, "left out | network", 2, small_folds),
     Table(SMALL, "objects | known by", 2, small_half_known),
     Table(SMALL, "real shapes", 1, small_real),
