@@ -102,7 +102,7 @@ def fit(
     for name, other in left_out.items():
         print_note(f"excluded: {shown(name)}, because it overlaps with {shown(other)}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CollapseWarning)  # `reporter` prints it
+        warnings.simplefilter("ignore", CollapseWarning)  # `reporter` prints this warning
         made = fit_comparator(base, family, evaluation=_lines(exclude), **how)
     if made.card.get("collapsed"):
         raise InputError(

@@ -170,7 +170,8 @@ def risk_threshold(
 def check_shapes(n: int, rate: float, largest: float = 1.0, bounded: bool = True) -> None:
     """Raise `InputError` if n shapes cannot guarantee a rate. The message lists alternatives.
 
-    If `bounded` is True, the message also suggests a smaller `largest`. A loss that is 0 or 1 allows none: False.
+    If `bounded` is True, the message also suggests a smaller `largest`. Give False for a loss that is 0 or 1,
+    because it has no smaller bound.
     """
     needed = shapes_needed(rate, largest)
     if n >= needed:
@@ -195,7 +196,7 @@ def object_weights(groups: Any, n: int) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """Guarantee of a threshold of novelty maps, and the regions of the calibration shapes, for p-values.
+    """Guarantee of a threshold of novelty maps. The regions of the calibration shapes give p-values of other regions.
 
     Attributes
     ----------
@@ -251,7 +252,9 @@ class Marks:
         object.__setattr__(self, "weights", weights[order])
 
     def p_values(self, levels: Any) -> np.ndarray:
-        """Conformal p-values (b,) of regions with these levels: (1 + objects with a region as high) / (n + 1).
+        """Conformal p-values (b,) of regions, by their highest novelty, `levels`.
+
+        The formula is (1 + calibration objects with a region as high) / (n + 1).
 
         For a known, undamaged shape, the probability that any region has a p-value of at most t is at most t. An object
         with several shapes counts with the fraction of its shapes that have such a region. Raises `InputError` without

@@ -135,7 +135,7 @@ def localize_many(
     shapes : shapes
         b shapes, in any form that `ShapeEncoder.encode` takes. They are read and encoded `batch_size` at a time.
     up : str or sequence of str
-        As in `localize`, or one axis per shape. With one per shape, `known_up` is required for example shapes.
+        As in `localize`, or one axis per shape. If there is one axis per shape, example shapes require `known_up`.
     known, encoder, text, model, by, known_up, threshold, device, seed, batch_size, progress
         As in `localize`.
 
@@ -257,7 +257,7 @@ class _Compared:
 
 
 def _gathered(known: Any, by: str, encoders: Encoders, settings: Mapping[str, Any]) -> KnownClasses:
-    """Known classes with the data that `by` needs, from known classes in any form."""
+    """Known classes in any form, completed with the data that the method `by` needs."""
     if by == "text":
         return KnownClasses.from_names(check_names(list(known)), encoders.text)
     examples = {name: value for name, value in known.items() if value is not None}

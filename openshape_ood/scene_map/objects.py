@@ -124,7 +124,7 @@ class MapObject:
         return cls(number, nothing, Evidence(n), *looks, origin=origin, size=size)
 
     def copy(self) -> MapObject:
-        """A copy for changes. Arrays are replaced, never modified."""
+        """A copy that can be changed. Its arrays are replaced, never modified."""
         return replace(self, evidence=Evidence(self.evidence.n, dict(self.evidence.counts)))
 
     @property

@@ -198,7 +198,7 @@ class Summary:
     failed : sequence of Failed
         Failures of this run.
     skipped : int
-        Number of failures of earlier runs that were not embedded again.
+        Number of files that failed in earlier runs and were not tried again.
     rows, errors : int
         Number of embeddings and failures that the file or folder now contains. For a share: only those of the share.
     header : Header
@@ -219,7 +219,7 @@ class Summary:
 
 
 def check_least(given: Any, **least: int) -> None:
-    """Raise `InputError` for attributes below their minimum. None is accepted."""
+    """Raise `InputError` for attributes below their minimum. The value None is accepted."""
     for name, bound in least.items():
         value = getattr(given, name)
         if value is not None and value < bound:

@@ -17,8 +17,8 @@ class Index:
     """Approximate neighbors by faiss (IVF-Flat, which groups rows into cells). Needs the extra [faiss].
 
     The index finds candidates. Their distances are computed from differences, as in `nearest`; for ties the lower index
-    is first. Results are deterministic for a seed. Memory: `rows` and a float32 copy. The recall depends on the data:
-    measure it with `recall`.
+    is first. Results are deterministic for a seed. The index keeps `rows` and a float32 copy in memory. The recall
+    depends on the data: measure it with `recall`.
 
     Parameters
     ----------

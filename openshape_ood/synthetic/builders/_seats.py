@@ -60,7 +60,7 @@ def legs(
     kinds: Sequence[str] = tuple(LEGS),
     thickness: tuple[float, float] = (0.028, 0.06),
 ) -> Mesh:
-    """Four legs of one kind from the floor up to `height`, inside width x depth at their tops."""
+    """Four legs of one kind from the floor up to `height`, within a rectangle width x depth at the top."""
     t = rng.uniform(*thickness)
     leg = LEGS[pick(rng, kinds)](rng, height, t)
     return four(leg.moved(width / 2 - 0.6 * t, 0, depth / 2 - 0.6 * t))
