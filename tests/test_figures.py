@@ -835,10 +835,10 @@ def sentence_of_completion() -> str:
     hidden = figures(many, "hidden cells found", lambda value: f"{percent(value)} %")
     return (
         f"The IoU of the network is {figures(many, seen)} higher than that of the best baseline from visible points. "
-        f"In rooms with fewer objects it is {figures(few, seen)} higher. In these rooms it also exceeds dilated true "
-        f"masks, by {figures(few, masks)}. In rooms with 8 to 13 objects the differences are {figures(many, masks)}. "
-        "Most errors come from the affinities, not from the completion: see the row with clean masks. The network "
-        f"finds {hidden} of the hidden cells."
+        f"In rooms with fewer objects it is {figures(few, seen)} higher. The difference to dilated true "
+        f"masks is {figures(few, masks)} in rooms with fewer objects, and {figures(many, masks)} in rooms with 8 to 13 "
+        "objects. Most errors come from the affinities, not from the completion: see the row with clean masks. "
+        f"The network finds {hidden} of the hidden cells."
     )
 
 
